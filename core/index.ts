@@ -1,0 +1,34 @@
+// Ground floor: imports nothing of ours; everything may import it.
+export { canonicalJson, digestOf, sha256Hex } from './canonicalJson.ts';
+export {
+  asSluiceError,
+  type ErrorCode,
+  errorRegistry,
+  renderErrorTable,
+  SluiceError,
+} from './errors.ts';
+export { projectPath, publishFolder, readJson, stagingPath, writeFileAtomic } from './files.ts';
+export {
+  type DataRegime,
+  dataRegimeSchema,
+  type Policy,
+  policySchema,
+  type RunSource,
+  runSourceSchema,
+  type ScoreSource,
+  scoreSourceSchema,
+} from './labels.ts';
+export { type Progress, silent } from './progress.ts';
+export { createRandom, type Random } from './random.ts';
+export { type RunMetrics, type RunRecord, runMetricsSchema, runRecordSchema } from './run.ts';
+export { nearest, parseStrict } from './schema.ts';
+export {
+  type Clock,
+  dayMs,
+  hourMs,
+  isoTime,
+  minuteMs,
+  parseTimeframe,
+  systemClock,
+  utcDay,
+} from './time.ts';

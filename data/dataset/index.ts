@@ -1,0 +1,1 @@
+export type { Dataset, LabelSpec } from './types.ts';

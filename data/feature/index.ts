@@ -1,0 +1,1 @@
+export type { FeatureEntry, FeatureSpec, FeatureStream } from './types.ts';

@@ -1,0 +1,1 @@
+export { type BarPanel, type BarSource, barQuality } from './barPanel.ts';

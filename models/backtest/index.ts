@@ -1,0 +1,1 @@
+export type { BacktestInput, BacktestResult, RejectReason } from './types.ts';

@@ -1,0 +1,1 @@
+export { missingType, type Scorer, type Tree, type TreeEnsemble } from './types.ts';
