@@ -1,0 +1,48 @@
+# One command for each job. `make help` first.
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+SLUICE = node sluice.ts
+OUT ?= artifacts
+CONFIG ?= configs/default.json
+options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE))
+
+.PHONY: help setup native retrain test check serve gate bench verify-reproducible demo-clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
+	@echo '  variables: CONFIG=FILE DATA=DIR OUT=DIR DEVICE=auto|cpu ARTIFACT=DIR PORT=N'
+
+setup: node_modules/.setup native ## install what the project needs (npm ci, native LightGBM)
+
+node_modules/.setup: package.json package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing; on Debian: apt-get install npm' >&2; exit 1; }
+	npm ci --no-fund --no-audit --loglevel=error
+	@ln -sf ../../sluice.ts node_modules/.bin/sluice
+	@touch $@
+
+native: node_modules/.setup ## build the native libraries into build/native (cached)
+	@node training/native/build.ts $(if $(LIGHTGBM_LIBRARY),--lightgbm $(LIGHTGBM_LIBRARY))
+
+retrain: setup ## the main job: data in, a judged, signed model and a report out
+	@$(SLUICE) retrain $(options)
+
+test: setup ## all checks and tests
+	@node node_modules/mocha/bin/mocha.js 'test/**/*.test.ts'
+
+check: setup ## types, lint, import arrows, docs equal to registries
+	@node node_modules/mocha/bin/mocha.js 'test/check/*.test.ts'
+
+serve: setup ## serve the newest artifact of OUT (or ARTIFACT=DIR) on loopback
+	@$(SLUICE) serve --out $(OUT) $(if $(ARTIFACT),--artifact $(ARTIFACT)) $(if $(PORT),--port $(PORT))
+
+gate: setup ## the verdict over recorded runs
+	@$(SLUICE) gate --out $(OUT)
+
+bench: setup ## all measurements, into bench/results (half an hour)
+	@for program in import features lightgbm pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
+
+verify-reproducible: setup ## two runs, 1 and 2 threads: the same artifact digest, or exit 1
+	@$(SLUICE) verify-reproducible $(options)
+
+demo-clean: ## remove everything that runs have produced (OUT)
+	rm -rf $(OUT)
