@@ -1,5 +1,7 @@
 // Ground floor: imports nothing of ours; everything may import it.
+
 export { canonicalJson, digestOf, sha256Hex } from './canonicalJson.ts';
+export type { CommandIo, CommandResult } from './command.ts';
 export {
   asSluiceError,
   type ErrorCode,
@@ -19,6 +21,7 @@ export {
   scoreSourceSchema,
 } from './labels.ts';
 export { type Progress, silent } from './progress.ts';
+export { createProgressBar, type ProgressBar } from './progressBar.ts';
 export { createRandom, type Random } from './random.ts';
 export { type RunMetrics, type RunRecord, runMetricsSchema, runRecordSchema } from './run.ts';
 export { nearest, parseStrict } from './schema.ts';

@@ -1,0 +1,223 @@
+// One self-contained HTML file: tables and pictures of a retrain, readable without network or script.
+
+import { isoTime } from '../../core/index.ts';
+import { drawCalibration, drawEquity, drawFolds, drawImportance, drawWindows } from './charts.ts';
+import type { ArmReport, ArmWindow, RetrainReport } from './types.ts';
+
+/** The report as an HTML document. Every number it shows stands in the report's JSON too. */
+export function renderReport(report: RetrainReport): string {
+  const sections = [
+    verdictSection(report),
+    section('Arms', armTables(report)),
+    section('Equity and drawdown, validation', drawEquity(report.arms, 'validation')),
+    section('Equity and drawdown, forward OOS', drawEquity(report.arms, 'forward_oos')),
+    section('Windows', drawWindows(report) + windowTable(report)),
+    section('Rules of promotion', ruleTable(report)),
+    section('Folds and leak audit', drawFolds(report.folds) + foldTable(report)),
+    `<div class="pair">${section('Calibration', drawCalibration(report.calibration))}${section('Feature importance', drawImportance(report.importance))}</div>`,
+    section('Lineage', lineageTable(report)),
+  ];
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Sluice: ${escapeHtml(report.name)} ${escapeHtml(report.run_id)}</title><style>${style}</style></head>
+<body><main><h1>${escapeHtml(report.name)}</h1>
+<p class="lead">${escapeHtml(summarySentence(report))}</p>
+${sections.join('\n')}
+</main></body></html>
+`;
+}
+
+function summarySentence({ data, windows, run_source }: RetrainReport): string {
+  const origin = data.origin === 'simulator' ? 'simulated' : 'real';
+  return `${data.symbols.join(', ')} ${data.timeframe}, ${day(data.from)} to ${day(data.to)}, ${data.rows.toLocaleString('en')} rows of ${origin} data; run_source ${run_source}; forward OOS from ${day(windows.forward_oos.from)}.`;
+}
+
+function verdictSection(report: RetrainReport): string {
+  const promoted = report.promoted_policy;
+  const cards = [
+    card('Promotion', promoted ?? 'nothing promoted', promoted === null ? 'warn' : 'good'),
+    card(
+      'Gate',
+      report.gate?.status ?? 'not asked',
+      report.gate?.status === 'pass' ? 'good' : 'warn',
+    ),
+    card(
+      'Leak audit',
+      `${report.folds.reduce((sum, fold) => sum + fold.overlap, 0)} overlaps`,
+      'good',
+    ),
+    card(
+      'Forward OOS touched',
+      `${report.oos_touches} time${report.oos_touches === 1 ? '' : 's'}`,
+      report.oos_touches > 1 ? 'warn' : 'good',
+    ),
+  ];
+  const reasons = [
+    ...report.arms.flatMap((arm) => arm.reasons.map((reason) => `${arm.policy}: ${reason}`)),
+    ...(report.gate?.reasons ?? []).map((reason) => `gate: ${reason}`),
+  ];
+  const list = reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('');
+  return `<div class="cards">${cards.join('')}</div>${list === '' ? '' : `<ul class="reasons">${list}</ul>`}`;
+}
+
+const card = (title: string, value: string, tone: 'good' | 'warn'): string =>
+  `<div class="card ${tone}"><span>${escapeHtml(title)}</span><b>${escapeHtml(value)}</b></div>`;
+
+const section = (title: string, body: string): string =>
+  `<section><h2>${escapeHtml(title)}</h2>${body}</section>`;
+
+type ArmColumn = readonly [title: string, value: (window: ArmWindow) => string];
+
+const armColumns: readonly ArmColumn[] = [
+  ['net return', ({ metrics }) => percent(metrics.total_return)],
+  [
+    'sharpe_daily',
+    ({ metrics }) =>
+      `${number(metrics.sharpe_daily)}${metrics.vol_floor_applied ? ' (vol floor)' : ''}`,
+  ],
+  ['days', ({ metrics }) => String(metrics.observation_days)],
+  ['sharpe_step_raw', ({ metrics }) => number(metrics.sharpe_step_raw)],
+  ['PSR 2012', ({ statistics }) => number(statistics.psr_2012_v1)],
+  ['PSR 2025', ({ statistics }) => number(statistics.psr_2025_v1)],
+  ['DSR', ({ statistics }) => number(statistics.dsr_v1)],
+  ['MinTRL days', ({ statistics }) => trackRecord(statistics.min_trl_days)],
+  ['max drawdown', ({ metrics }) => percent(metrics.max_drawdown)],
+  ['turnover', ({ metrics }) => number(metrics.turnover)],
+  ['cost', ({ metrics }) => number(metrics.pnl_before_cost - metrics.pnl_after_cost)],
+  ['reject rate', ({ metrics }) => percent(metrics.reject_rate)],
+  ['hit rate', ({ metrics }) => percent(metrics.hit_rate)],
+  ['exposure', ({ metrics }) => percent(metrics.exposure)],
+  ['rank IC', ({ rank_ic }) => number(rank_ic)],
+];
+
+function armTables({ arms }: RetrainReport): string {
+  const one = (window: 'validation' | 'forward_oos') =>
+    table(
+      ['arm', ...armColumns.map(([title]) => title), 'promoted'],
+      arms.map((arm) => [
+        arm.policy,
+        ...armColumns.map(([, value]) => value(arm[window])),
+        verdict(arm),
+      ]),
+    );
+  return `<h3>validation</h3>${one('validation')}<h3>forward OOS</h3>${one('forward_oos')}
+<p class="note">sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
+}
+
+const verdict = (arm: ArmReport): string =>
+  arm.promoted === null ? 'control' : arm.promoted ? 'yes' : 'no';
+
+function windowTable({ windows }: RetrainReport): string {
+  const rows = Object.entries(windows).map(([name, w]) => [
+    name,
+    isoTime(w.from),
+    isoTime(w.to),
+    String(w.rows),
+  ]);
+  return table(['window', 'from', 'to', 'rows'], rows);
+}
+
+function ruleTable({ arms }: RetrainReport): string {
+  const rows = arms.flatMap((arm) =>
+    arm.checks.map((check) => [
+      arm.policy,
+      check.rule,
+      check.window,
+      check.passed ? 'holds' : 'fails',
+      check.text,
+    ]),
+  );
+  return table(['arm', 'rule', 'window', 'result', 'measured'], rows);
+}
+
+function foldTable({ folds, cpcv_paths }: RetrainReport): string {
+  const rows = folds.map((f) => [
+    f.scheme,
+    String(f.fold + 1),
+    `${day(f.test_from)} to ${day(f.test_to)}`,
+    String(f.train_rows),
+    String(f.test_rows),
+    String(f.purged),
+    String(f.embargoed),
+    String(f.overlap),
+    String(f.rounds),
+    number(f.rank_ic),
+    number(f.r2),
+  ]);
+  const head = [
+    'scheme',
+    'fold',
+    'test span',
+    'train',
+    'test',
+    'purged',
+    'embargoed',
+    'overlap',
+    'rounds',
+    'rank IC',
+    'R²',
+  ];
+  const paths = cpcv_paths.map((p) => [String(p.path + 1), number(p.rank_ic), number(p.r2)]);
+  return `${table(head, rows)}<h3>CPCV paths</h3>${table(['path', 'rank IC', 'R²'], paths)}`;
+}
+
+function lineageTable(report: RetrainReport): string {
+  const rows = [
+    ['run_id', report.run_id],
+    ['lineage_id', report.lineage_id],
+    ['data_version', report.data_version],
+    ['feature_version', report.feature_version],
+    ['dataset_digest', report.dataset_digest],
+    ['config_digest', report.config_digest],
+    ['code_version', report.code_version],
+    ['seed', String(report.seed)],
+    ['as_of', isoTime(report.as_of)],
+    ['artifact digest', report.artifact.digest],
+    ['artifact path', report.artifact.path],
+    ['frozen baseline digest', report.baseline_digest],
+    ...report.data.sources.map((source) => [
+      `source (${source.venue})`,
+      `${source.file} sha256 ${source.sha256}`,
+    ]),
+  ];
+  return table(['what', 'value'], rows as string[][]);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (tag: string, row: readonly string[]) =>
+    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
+  const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('');
+  return `<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${body}</tbody></table></div>`;
+}
+
+const day = (ms: number): string => isoTime(ms).slice(0, 10);
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+const number = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
+const trackRecord = (days: number | 'infinite' | null): string =>
+  days === null ? '–' : days === 'infinite' ? '∞' : days.toFixed(0);
+
+function escapeHtml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+  };
+  return text.replace(/[&<>"]/g, (sign) => entities[sign]!);
+}
+
+const style = `
+:root{color:#0f172a;background:#f8fafc;font:14px/1.5 system-ui,sans-serif}
+main{max-width:1040px;margin:0 auto;padding:24px}
+h1{margin:0 0 4px;font-size:26px}h2{font-size:18px;margin:0 0 12px}h3{font-size:14px;margin:16px 0 6px}
+.lead{color:#475569;margin:0 0 16px}.note{color:#64748b;font-size:12px}
+section{background:#fff;border:1px solid #e2e8f0;border-radius:8px;padding:18px;margin:16px 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px}
+.card{background:#fff;border:1px solid #e2e8f0;border-left:5px solid;border-radius:8px;padding:10px 14px}
+.card span{display:block;color:#64748b;font-size:12px}.card b{font-size:17px}
+.good{border-left-color:#059669}.warn{border-left-color:#d97706}
+.reasons{color:#475569}.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}.pair section{margin:0}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:12.5px;width:100%}
+th,td{text-align:right;padding:4px 8px;border-bottom:1px solid #e2e8f0;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600}td:last-child{white-space:normal}
+svg{max-width:100%;height:auto}`;
