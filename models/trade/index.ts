@@ -1,3 +1,7 @@
+export { checkOrder, type OrderCheck, type OrderReject, wholeLots } from './constraint.ts';
+export { fundingCost, fundingPayments, type TradeCost, tradeCost } from './cost.ts';
+export { openRisk, type RiskPhase, type RiskState, stepRisk } from './risk.ts';
+export { type SizingState, size } from './sizing.ts';
 export {
   type ConstraintConfig,
   type CostConfig,

@@ -1,0 +1,105 @@
+// The mutable state of one run: what is held, what is asked for, what has been counted so far.
+
+import { openRisk, type RiskState } from '../trade/index.ts';
+import type { BacktestInput, BacktestResult, RejectReason } from './types.ts';
+import { type StepRange, stepRange } from './window.ts';
+
+/** One run under way. Money in quote currency, quantities in base currency; S symbols, K steps. */
+export interface Book extends StepRange {
+  readonly input: BacktestInput;
+  /** [S] held */
+  readonly quantity: Float64Array;
+  /** [S] last close seen; 0 before the first */
+  readonly mark: Float64Array;
+  /** [S] signed share of equity at the last close */
+  readonly weight: Float64Array;
+  /** [S] quantity to hold once the order on its way is filled; NaN = no order */
+  readonly wanted: Float64Array;
+  /** [S] quote volume that the order on its way was checked against */
+  readonly liquidity: Float64Array;
+  /** [S] scratch of one step: symbols whose orders make positions larger */
+  readonly increasing: Int32Array;
+  cash: number;
+  equity: number;
+  /** sum of absolute weights, orders on their way included */
+  gross: number;
+  risk: RiskState;
+  /** notional ordered in this step so far, share of equity */
+  ordered: number;
+  /** notional filled in this step, quote currency */
+  traded: number;
+  orders: number;
+  fills: number;
+  missingBars: number;
+  dailyLossDays: number;
+  drawdownAtMs: number | null;
+  readonly cost: { fee: number; spread: number; slippage: number; funding: number };
+  readonly rejects: Record<RejectReason, number>;
+  readonly out: Pick<
+    BacktestResult,
+    'closeMs' | 'equity' | 'pnl' | 'pnlBeforeCost' | 'turnover' | 'gross' | 'weights'
+  >;
+}
+
+/** An empty book with `initial_equity` in cash, after the checks of {@link stepRange}. */
+export function openBook(input: BacktestInput): Book {
+  const { first, steps } = stepRange(input);
+  const symbols = input.panel.symbols.length;
+  const cash = input.trade.initial_equity;
+  return {
+    input,
+    first,
+    steps,
+    quantity: new Float64Array(symbols),
+    mark: new Float64Array(symbols),
+    weight: new Float64Array(symbols),
+    wanted: new Float64Array(symbols).fill(Number.NaN),
+    liquidity: new Float64Array(symbols),
+    increasing: new Int32Array(symbols),
+    cash,
+    equity: cash,
+    gross: 0,
+    risk: openRisk(cash),
+    ordered: 0,
+    traded: 0,
+    orders: 0,
+    fills: 0,
+    missingBars: 0,
+    dailyLossDays: 0,
+    drawdownAtMs: null,
+    cost: { fee: 0, spread: 0, slippage: 0, funding: 0 },
+    rejects: {
+      max_gross: 0,
+      max_turnover: 0,
+      min_notional: 0,
+      lot_size: 0,
+      participation: 0,
+      no_bar: 0,
+      risk_stop: 0,
+    },
+    out: {
+      closeMs: new Float64Array(steps),
+      equity: new Float64Array(steps),
+      pnl: new Float64Array(steps),
+      pnlBeforeCost: new Float64Array(steps),
+      turnover: new Float64Array(steps),
+      gross: new Float64Array(steps),
+      weights: new Float32Array(symbols * steps),
+    },
+  };
+}
+
+/** What a finished run hands out. */
+export function closeBook(book: Book): BacktestResult {
+  const { out, cost, fills, rejects, orders, missingBars, dailyLossDays, drawdownAtMs } = book;
+  return {
+    ...out,
+    cost,
+    fills,
+    rejects,
+    orders,
+    missingBars,
+    initialEquity: book.input.trade.initial_equity,
+    stopped: { drawdownAtMs, dailyLossDays },
+  };
+}
