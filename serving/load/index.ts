@@ -1,0 +1,1 @@
+export type { LoadedModel, ServedManifest } from './types.ts';

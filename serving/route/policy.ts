@@ -1,0 +1,26 @@
+// Which policy answers. The manifest says which ones its artifact can answer with.
+
+import { type Policy, policySchema } from '../../core/index.ts';
+import { type Refusal, refuse } from './refusal.ts';
+
+/**
+ * The policy that answers a request.
+ * @param allowed the manifest's `policies_allowed`, its first entry is the default
+ * @param requested what the caller asks for, undefined = the default
+ * @returns a refusal `malformed` for what is no policy, `policy_not_allowed` for one that the artifact lacks
+ */
+export function choosePolicy(allowed: readonly Policy[], requested: unknown): Policy | Refusal {
+  const wanted = requested ?? allowed[0];
+  const known = allowed.find((policy) => policy === wanted);
+  if (known !== undefined) return known;
+  if (!policySchema.safeParse(wanted).success) {
+    return refuse(
+      'malformed',
+      `policy is tabular_only, nn_only or blend_alpha_<number>; found ${JSON.stringify(wanted)}.`,
+    );
+  }
+  return refuse(
+    'policy_not_allowed',
+    `The artifact answers ${allowed.join(', ')}; it holds no model for ${String(wanted)}.`,
+  );
+}
