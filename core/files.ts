@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -24,6 +25,27 @@ export function projectPath(...parts: string[]): string {
 export function stagingPath(path: string): string {
   const full = resolve(path);
   return join(dirname(full), `.${basename(full)}.staging-${process.pid}`);
+}
+
+/** Removes what killed processes left in preparation directly inside a folder; what a living process prepares stays. */
+export function sweepStaging(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const pid = /^\..+\.staging-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** True if a process with this id runs on this machine, whoever owns it. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Writes a file that is either the old one or the new one, whole, whatever happens meanwhile. */

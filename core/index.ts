@@ -9,7 +9,15 @@ export {
   renderErrorTable,
   SluiceError,
 } from './errors.ts';
-export { projectPath, publishFolder, readJson, stagingPath, writeFileAtomic } from './files.ts';
+export {
+  isAlive,
+  projectPath,
+  publishFolder,
+  readJson,
+  stagingPath,
+  sweepStaging,
+  writeFileAtomic,
+} from './files.ts';
 export {
   type DataRegime,
   dataRegimeSchema,
