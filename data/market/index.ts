@@ -1,1 +1,6 @@
+// Bars: imported or simulated into the store, loaded onto a uniform grid.
+
+export { type ImportOptions, importBars } from './barImport.ts';
 export { type BarPanel, type BarSource, barQuality } from './barPanel.ts';
+export type { ImportReport, SymbolReport } from './barReport.ts';
+export { loadPanel, type PanelRequest } from './storedPanel.ts';
