@@ -54,13 +54,11 @@ function fillAndMark(book: Book, step: number): number {
   let held = 0;
   for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
     const price = close[at]!;
-    if (Number.isNaN(price)) {
-      passMissing(book, s, at);
-    } else {
+    if (price > 0) {
       if (!Number.isNaN(wanted[s]!)) pricePnl += fill(book, s, at);
       pricePnl += quantity[s]! * (price - mark[s]!);
       mark[s] = price;
-    }
+    } else passMissing(book, s, at);
     held += quantity[s]! * mark[s]!;
   }
   book.equity = book.cash + held;
@@ -69,6 +67,7 @@ function fillAndMark(book: Book, step: number): number {
 
 /** A bar that is not there: an order finds no market, a position keeps its mark. */
 function passMissing(book: Book, s: number, at: number): void {
+  if (!Number.isNaN(book.input.panel.close[at]!)) refuseBar(book, s, at);
   const ordered = !Number.isNaN(book.wanted[s]!);
   const due = book.quantity[s] !== 0 || !Number.isNaN(book.input.scores[at]!);
   if (ordered || due) book.missingBars += 1;
@@ -80,6 +79,7 @@ function passMissing(book: Book, s: number, at: number): void {
 /** Fills one order at the open and marks it there. @returns pnl of the old position from mark to open */
 function fill(book: Book, s: number, at: number): number {
   const price = book.input.panel.open[at]!;
+  if (!(price > 0)) refuseBar(book, s, at);
   const old = book.quantity[s]!;
   const traded = book.wanted[s]! - old;
   const notional = Math.abs(traded) * price;
@@ -112,13 +112,12 @@ function payFunding(book: Book, step: number): void {
 function lookAtRisk(book: Book, step: number): void {
   const { trade, panel } = book.input;
   const openMs = panel.openMs[book.first + step]!;
-  const before = book.risk.phase;
-  book.risk = stepRisk(book.risk, book.equity, utcDay(openMs), trade.risk);
-  const { phase } = book.risk;
-  if (phase === 'day_stop' && before !== phase) book.dailyLossDays += 1;
-  if (phase === 'drawdown_stop' && before !== phase) {
-    book.drawdownAtMs = openMs + panel.timeframeMs;
-  }
+  const before = book.risk;
+  const after = stepRisk(before, book.equity, utcDay(openMs), trade.risk);
+  book.risk = after;
+  const entered = after.phase !== before.phase;
+  if (after.phase === 'day_stop' && (entered || after.day !== before.day)) book.dailyLossDays += 1;
+  if (after.phase === 'drawdown_stop' && entered) book.drawdownAtMs = openMs + panel.timeframeMs;
   if (book.equity <= 0) {
     book.quantity.fill(0);
     book.cash = book.equity;
@@ -144,7 +143,7 @@ function record(book: Book, step: number, before: number, pricePnl: number): voi
   const { out, equity } = book;
   const { openMs, timeframeMs } = book.input.panel;
   const closeMs = openMs[book.first + step]! + timeframeMs;
-  if (!Number.isFinite(equity)) refuseEquity(closeMs);
+  if (!Number.isFinite(equity)) refuseEquity(equity, closeMs);
   out.closeMs[step] = closeMs;
   out.equity[step] = equity;
   out.pnl[step] = equity - before;
@@ -154,11 +153,22 @@ function record(book: Book, step: number, before: number, pricePnl: number): voi
   book.traded = 0;
 }
 
-function refuseEquity(closeMs: number): never {
+function refuseBar({ input }: Book, s: number, at: number): never {
+  const { symbols, open, close, openMs } = input.panel;
+  const symbol = symbols[s]!;
+  const barMs = openMs[at % openMs.length]!;
   throw new SluiceError(
     'non_finite',
-    `Equity stopped being a number at ${closeMs}: a bar that has a close needs a finite, positive open, close and volume; look at the bars of that time.`,
-    { closeMs },
+    `A bar has a positive open and close, or is NaN in every field; found open ${open[at]}, close ${close[at]} for ${symbol} at ${barMs}. Import the bars again.`,
+    { symbol, open_ms: barMs },
+  );
+}
+
+function refuseEquity(equity: number, closeMs: number): never {
+  throw new SluiceError(
+    'non_finite',
+    `Equity must stay a finite number; found ${equity} at ${closeMs}. Look at the bars and scores of that time.`,
+    { close_ms: closeMs },
   );
 }
 

@@ -10,4 +10,13 @@ export {
 export { type SharpeStepRaw, sharpeStepRaw } from './metrics/sharpeStepRaw.ts';
 export type { StepSeries } from './metrics/steps.ts';
 export { summariseRun } from './metrics/summary.ts';
+export {
+  checkRunSource,
+  dataRegime,
+  type RunFacts,
+  type RunSourceVerdict,
+  scoreSource,
+  sourcesOf,
+  type TimeSpan,
+} from './provenance.ts';
 export type { BacktestInput, BacktestResult, RejectReason } from './types.ts';

@@ -5,20 +5,25 @@ import { z } from 'zod';
 const frac = z.number().min(0);
 
 /** From score to target weight. A weight is a signed share of equity; +1 = fully long. */
-export const sizingSchema = z.strictObject({
-  /** weight per unit of score, before limits */
-  gain: z.number().positive(),
-  /** scores with a smaller absolute value ask for no position */
-  entry_score: frac,
-  /** an open position is kept until its score falls below this (hysteresis); <= entry_score */
-  exit_score: frac,
-  /** share of the way from the current weight to the target that one decision goes, (0, 1] */
-  smoothing: z.number().gt(0).max(1),
-  /** changes of weight smaller than this are not traded */
-  rebalance_band: frac,
-  /** largest absolute weight of one symbol */
-  max_weight: z.number().positive(),
-});
+export const sizingSchema = z
+  .strictObject({
+    /** weight per unit of score, before limits */
+    gain: z.number().positive(),
+    /** scores with a smaller absolute value ask for no position */
+    entry_score: frac,
+    /** an open position is kept until its score falls below this (hysteresis); <= entry_score */
+    exit_score: frac,
+    /** share of the way from the current weight to the target that one decision goes, (0, 1]; closes go whole */
+    smoothing: z.number().gt(0).max(1),
+    /** changes of weight smaller than this are not traded */
+    rebalance_band: frac,
+    /** largest absolute weight of one symbol */
+    max_weight: z.number().positive(),
+  })
+  .refine(({ entry_score, exit_score }) => exit_score <= entry_score, {
+    path: ['exit_score'],
+    message: 'must not be larger than entry_score',
+  });
 
 /** What a trade costs. Basis points of traded notional unless said otherwise. */
 export const costSchema = z.strictObject({
