@@ -34,7 +34,7 @@ const neverNaN = new Set<BarSeries>(['missing', 'takerMissing', 'zeroVolume']);
 export interface BarRings {
   /** series -> [symbols * 2 * capacity] */
   readonly series: Readonly<Record<BarSeries, Float64Array>>;
-  /** Takes the bars of grid time t, all symbols. */
+  /** Takes the bars of grid time t, all symbols; none of them if one cannot be (`out_of_range`). */
   absorb(panel: BarPanel, t: number): void;
   /** Where symbol s's newest value stands; the bar before stands one place lower. */
   newest(symbol: number): number;
@@ -55,6 +55,7 @@ export function createBarRings(symbolCount: number, capacity: number): BarRings 
     series,
     newest: (symbol) => symbol * 2 * capacity + capacity + at,
     absorb(panel, t) {
+      for (let s = 0; s < symbolCount; s += 1) checkBar(panel, s, t);
       const before = at + capacity;
       at = (at + 1) % capacity;
       for (let s = 0; s < symbolCount; s += 1) {
@@ -93,7 +94,6 @@ function readBar(
     out[slot.zeroVolume] = 0;
     return;
   }
-  checkBar(panel, symbol, t);
   const high = panel.high[at]!;
   const low = panel.low[at]!;
   const volume = panel.volume[at]!;
@@ -119,22 +119,28 @@ function readBar(
   out[slot.zeroVolume] = volume === 0 ? 1 : 0;
 }
 
-/** A bar that is there has finite positive prices and a finite volume; anything else never left the importer. */
+/** A bar that is there has finite positive prices and volumes of at least 0; anything else never left the importer. */
 function checkBar(panel: BarPanel, symbol: number, t: number): void {
   const at = symbol * panel.openMs.length + t;
-  const lowest = Math.min(panel.open[at]!, panel.high[at]!, panel.low[at]!, panel.close[at]!);
-  const highest = Math.max(panel.open[at]!, panel.high[at]!, panel.low[at]!, panel.close[at]!);
-  const volume = panel.volume[at]!;
-  if (
-    lowest > 0 &&
-    highest < Number.POSITIVE_INFINITY &&
-    volume >= 0 &&
-    volume < Number.POSITIVE_INFINITY
-  )
-    return;
+  const { open, high, low, close, volume, quoteVolume, trades, takerBuyVolume } = panel;
+  const sound =
+    Number.isNaN(close[at]!) ||
+    (isPrice(close[at]!) &&
+      isPrice(open[at]!) &&
+      isPrice(high[at]!) &&
+      isPrice(low[at]!) &&
+      isAmount(volume[at]!) &&
+      isAmountOrMissing(quoteVolume[at]!) &&
+      isAmountOrMissing(trades[at]!) &&
+      isAmountOrMissing(takerBuyVolume[at]!));
+  if (sound) return;
   throw new SluiceError(
     'out_of_range',
-    `Expected finite prices above 0 and a finite volume of at least 0, found prices ${lowest}..${highest} and volume ${volume} in ${panel.symbols[symbol]} at ${isoTime(panel.openMs[t]!)}; a missing bar is NaN in every field.`,
+    `Expected finite prices above 0 and finite volumes of at least 0, found otherwise in ${panel.symbols[symbol]} at ${isoTime(panel.openMs[t]!)}; a missing bar is NaN in every field.`,
     { symbol: panel.symbols[symbol], openMs: panel.openMs[t] },
   );
 }
+
+const isPrice = (x: number): boolean => x > 0 && x < Number.POSITIVE_INFINITY;
+const isAmount = (x: number): boolean => x >= 0 && x < Number.POSITIVE_INFINITY;
+const isAmountOrMissing = (x: number): boolean => Number.isNaN(x) || isAmount(x);

@@ -1,6 +1,7 @@
 // The computations that a feature spec may name. Each one says its unit, its numbers, how many bars it looks back on, and
 // how to read its value from the folded windows. Method sources: realised volatility and skewness as sums of powers of
 // log returns (Andersen et al. 2001; Amaya et al. 2015), Parkinson 1980 range, close location value (Chaikin).
+// A computation never changes under its name, since the feature version sees names only: a new one gets a new name.
 
 import type { BarSeries } from './barSeries.ts';
 import type { FeatureInputs, PeerValues, Read } from './featureInputs.ts';

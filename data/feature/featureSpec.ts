@@ -68,6 +68,7 @@ export function checkFeatureSpec(spec: FeatureSpec): void {
   const violations = spec.entries.flatMap((entry) => entryViolations(entry, spec));
   const names = spec.entries.map((entry) => entry.name);
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
+  if (names.length === 0) violations.push('a spec needs at least one entry');
   violations.push(...twice.map((name) => `${name}: the name stands twice`));
   if (violations.length === 0) return;
   throw new SluiceError('config_invalid', `feature spec: ${violations.join('; ')}`, {

@@ -73,8 +73,9 @@ function createFeatureEngine(
     rows,
     absorb(panel, t) {
       checkShape(panel, symbolCount, timeframeMs);
-      newestMs = nextTime(panel.openMs[t], newestMs, timeframeMs);
+      const openMs = nextTime(panel.openMs[t], newestMs, timeframeMs);
       rings.absorb(panel, t);
+      newestMs = openMs;
     },
     compute() {
       refill(newestMs + timeframeMs);

@@ -135,6 +135,13 @@ export function setBar(panel: BarPanel, s: number, t: number, bar: BarNumbers | 
 /** Takes a bar out of a panel. */
 export const dropBar = (panel: BarPanel, s: number, t: number): void => setBar(panel, s, t, null);
 
+/** Takes over one bar, or its absence, from another panel of the same shape. */
+export function moveBar(from: BarPanel, to: BarPanel, s: number, t: number): void {
+  const at = s * from.openMs.length + t;
+  for (const column of columns) to[column][at] = from[column][at]!;
+  to.quality[at] = from.quality[at]!;
+}
+
 /** A panel of its own with the same bars. */
 export const copyPanel = (panel: BarPanel): BarPanel => structuredClone(panel);
 
