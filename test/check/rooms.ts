@@ -23,7 +23,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'models/trade': ['core'],
   'models/backtest': ['core', 'data/market', 'models/score', 'models/trade'],
   'models/evaluate': ['core', 'models/backtest'],
-  'models/artifact': ['core', 'models/score'],
+  'models/artifact': ['core', 'data/feature', 'models/score', 'models/trade'],
   'models/main.ts': [...data, ...models],
   'training/native': ['core'],
   'training/gbdt': ['core', 'data/dataset', 'models/score', 'training/native'],

@@ -1,0 +1,260 @@
+// Opens artifacts, closed by default: every reason against one is collected, and with one left nothing of it is
+// handed out. The core works on bytes in memory; reading the folder is a thin shell around it.
+
+import { isoTime, SluiceError, sha256Hex } from '../../core/index.ts';
+import { type TreeEnsemble, treeScorer } from '../score/index.ts';
+import { type ArtifactLimits, defaultLimits, readFolder } from './folder.ts';
+import {
+  type GoldenScores,
+  goldenMismatches,
+  goldenSchema,
+  goldenScores,
+  goldenShapeViolations,
+} from './golden.ts';
+import { artifactFile, type Manifest, validateManifest } from './manifest.ts';
+import { normalizationSchema } from './normalization.ts';
+import { refusedContent } from './onnxContent.ts';
+import { type BundleVerdict, type FileMap, signatureFile, verifyBundle } from './signature.ts';
+import { type ParsedDocument, parseCanonical, parseJson } from './strictJson.ts';
+import { decodeTreesOnnx } from './treesOnnx.ts';
+import { type Violation, violation } from './violations.ts';
+
+/** What the opener holds true; a field that is given must be the manifest's. */
+export interface ExpectedVersions {
+  readonly feature_payload_schema_version?: string;
+  readonly feature_version?: string;
+  readonly data_version?: string;
+}
+
+/** How to open. */
+export interface OpenOptions {
+  /** trusted keys, P-256, PEM */
+  readonly publicKeysPem: readonly string[];
+  readonly nowMs: number;
+  readonly expected?: ExpectedVersions;
+  readonly limits?: ArtifactLimits;
+}
+
+/** An artifact against which nothing was found. */
+export interface OpenedArtifact {
+  readonly manifest: Manifest;
+  /** every file; the very bytes that were verified */
+  readonly files: FileMap;
+  /** decoded from `tabular.onnx` */
+  readonly trees: TreeEnsemble;
+  readonly golden: GoldenScores;
+  /** root digest of the signed statement, hex */
+  readonly digest: string;
+  /** sha256 of the public key's PEM text, hex */
+  readonly keyHint: string;
+}
+
+/** The artifact, or all that is wrong with it. */
+export type OpenVerdict =
+  | { readonly ok: true; readonly artifact: OpenedArtifact }
+  | {
+      readonly ok: false;
+      readonly digest: string | null;
+      readonly violations: readonly Violation[];
+    };
+
+/**
+ * Reads a folder once and opens it, see {@link openFiles}.
+ * @throws SluiceError `input_missing` if there is no such folder, `input_invalid` for a trusted key that is no P-256 key
+ */
+export function openArtifact(path: string, options: OpenOptions): OpenVerdict {
+  const limits = options.limits ?? defaultLimits;
+  const { files, violations } = readFolder(path, limits);
+  const verdict = openFiles(files, options);
+  if (violations.length === 0) return verdict;
+  return verdict.ok
+    ? { ok: false, digest: verdict.artifact.digest, violations }
+    : { ...verdict, violations: [...violations, ...verdict.violations] };
+}
+
+/**
+ * Verifies files in memory. The manifest is always read, so that all its faults are told; the model's files are
+ * interpreted only if the signature holds for their very bytes.
+ * @throws SluiceError `input_invalid` for a trusted key that is no P-256 key
+ */
+export function openFiles(files: FileMap, options: OpenOptions): OpenVerdict {
+  const signed = readSignature(files, options.publicKeysPem);
+  const { digest, hint } = signed;
+  const manifest = readManifest(files, options);
+  const violations = [...signed.violations, ...manifest.violations];
+  const model = readModel(files, signed.verified, manifest.value);
+  violations.push(...model.violations);
+  if (
+    violations.length > 0 ||
+    manifest.value === null ||
+    model.value === null ||
+    !digest ||
+    !hint
+  ) {
+    return { ok: false, digest, violations };
+  }
+  const artifact = { ...model.value, manifest: manifest.value, files, digest, keyHint: hint };
+  return { ok: true, artifact };
+}
+
+function readSignature(files: FileMap, publicKeysPem: readonly string[]): BundleVerdict {
+  const bundle = files.get(signatureFile);
+  if (bundle !== undefined) return verifyBundle(bundle, files, publicKeysPem);
+  const violations = [violation('file_missing', `${signatureFile} is not there.`)];
+  return { violations, verified: new Set(), digest: null, hint: null };
+}
+
+function readManifest(files: FileMap, options: OpenOptions): ParsedDocument<Manifest> {
+  const bytes = files.get(artifactFile.manifest);
+  if (bytes === undefined) {
+    return { value: null, violations: [violation('file_missing', 'manifest.json is not there.')] };
+  }
+  const { value, violations } = validateManifest(bytes);
+  if (value === null) return { value, violations };
+  return {
+    value,
+    violations: [
+      ...violations,
+      ...fileViolations(value, files),
+      ...circumstanceViolations(value, options),
+    ],
+  };
+}
+
+/** The manifest's list of files against the files, and against what the type needs. */
+function fileViolations(manifest: Manifest, files: FileMap): Violation[] {
+  const found: Violation[] = [];
+  if (manifest.type !== 'lightgbm_liquid') {
+    const message = `Models of type ${manifest.type} cannot be opened by this version.`;
+    found.push(violation('type_unsupported', message));
+  }
+  const needed: readonly string[] = [
+    artifactFile.golden,
+    artifactFile.normalization,
+    artifactFile.tabular,
+    artifactFile.trainReport,
+  ];
+  const listed = new Map(manifest.files.map((file) => [file.name, file]));
+  for (const name of needed) {
+    if (!listed.has(name)) {
+      found.push(violation('file_missing', `manifest.json does not list ${name}.`));
+    }
+  }
+  for (const { name, sha256, bytes } of manifest.files) {
+    const shown = JSON.stringify(name);
+    const content = files.get(name);
+    if (!needed.includes(name)) {
+      found.push(violation('file_extra', `${shown} is no file of this type of artifact.`));
+    }
+    if (content === undefined) found.push(violation('file_missing', `${shown} is not there.`));
+    else if (content.length !== bytes || sha256Hex(content) !== sha256) {
+      found.push(violation('file_digest_wrong', `${shown} is not the file of manifest.json.`));
+    }
+  }
+  for (const name of files.keys()) {
+    if (listed.has(name) || name === artifactFile.manifest || name === signatureFile) continue;
+    found.push(violation('file_extra', `${JSON.stringify(name)} is not listed in manifest.json.`));
+  }
+  for (const [field, name, sha256] of [
+    ['normalization.sha256', artifactFile.normalization, manifest.normalization.sha256],
+    ['train_report_hash', artifactFile.trainReport, manifest.train_report_hash],
+  ] as const) {
+    if (listed.get(name)?.sha256 === sha256) continue;
+    found.push(violation('manifest_inconsistent', `${field} is not the sha256 of ${name}.`));
+  }
+  return found;
+}
+
+/** The manifest against the time and the opener. */
+function circumstanceViolations(manifest: Manifest, { nowMs, expected }: OpenOptions): Violation[] {
+  const found: Violation[] = [];
+  if (nowMs >= manifest.expires_at) {
+    const expiry = isoTime(manifest.expires_at);
+    found.push(violation('expired', `The artifact expired on ${expiry}; it is ${isoTime(nowMs)}.`));
+  }
+  for (const field of versionFields) {
+    const wanted = expected?.[field];
+    if (wanted === undefined || wanted === manifest[field]) continue;
+    const message = `${field}: expected ${wanted}, found ${manifest[field]}.`;
+    found.push(violation(`${field}_mismatch`, message));
+  }
+  return found;
+}
+
+const versionFields = [
+  'feature_payload_schema_version',
+  'feature_version',
+  'data_version',
+] as const;
+
+interface Model {
+  readonly trees: TreeEnsemble;
+  readonly golden: GoldenScores;
+}
+
+/** Interprets those model files whose bytes are signed. */
+function readModel(
+  files: FileMap,
+  verified: ReadonlySet<string>,
+  manifest: Manifest | null,
+): ParsedDocument<Model> {
+  const use = <T>(name: string, read: (bytes: Buffer) => ParsedDocument<T>): ParsedDocument<T> =>
+    verified.has(name) ? read(files.get(name)!) : { value: null, violations: [] };
+  const normalization = use(artifactFile.normalization, readNormalization);
+  const report = use(artifactFile.trainReport, (bytes) =>
+    parseJson(artifactFile.trainReport, bytes, 'json_invalid'),
+  );
+  const trees = use(artifactFile.tabular, readTrees);
+  const golden = use(artifactFile.golden, readGolden);
+  const violations = [normalization, report, trees, golden].flatMap((part) => part.violations);
+  if (trees.value === null || golden.value === null) return { value: null, violations };
+  violations.push(...agreement(trees.value, golden.value, manifest));
+  return { value: { trees: trees.value, golden: golden.value }, violations };
+}
+
+function readNormalization(bytes: Buffer): ParsedDocument<unknown> {
+  const name = artifactFile.normalization;
+  const parsed = parseCanonical(normalizationSchema, name, bytes, 'normalization_invalid');
+  if ((parsed.value?.channels.length ?? 0) === 0) return parsed;
+  const message = `${name} has channels, but trees take features as they are.`;
+  return { value: null, violations: [violation('normalization_invalid', message)] };
+}
+
+function readTrees(bytes: Buffer): ParsedDocument<TreeEnsemble> {
+  const refused = refusedContent(bytes);
+  if (refused.length > 0) return { value: null, violations: refused };
+  try {
+    return { value: decodeTreesOnnx(bytes), violations: [] };
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    return { value: null, violations: [violation('onnx_invalid', error.message)] };
+  }
+}
+
+function readGolden(bytes: Buffer): ParsedDocument<GoldenScores> {
+  const parsed = parseCanonical(goldenSchema, artifactFile.golden, bytes, 'golden_invalid');
+  if (parsed.value === null) return { value: null, violations: parsed.violations };
+  const violations = goldenShapeViolations(parsed.value);
+  return violations.length > 0
+    ? { value: null, violations }
+    : { value: goldenScores(parsed.value), violations };
+}
+
+/** Trees, golden rows and manifest have one width, and the trees give the golden scores. */
+function agreement(
+  trees: TreeEnsemble,
+  golden: GoldenScores,
+  manifest: Manifest | null,
+): Violation[] {
+  const found: Violation[] = [];
+  const width = manifest?.feature_schema.length ?? trees.featureCount;
+  if (trees.featureCount !== width) {
+    const message = `${artifactFile.tabular} takes ${trees.featureCount} features, manifest.json lists ${width}.`;
+    found.push(violation('manifest_inconsistent', message));
+  }
+  if (golden.features.length !== golden.rows * trees.featureCount) {
+    const message = `golden.json: its rows have not ${trees.featureCount} features.`;
+    return [...found, violation('golden_invalid', message)];
+  }
+  return [...found, ...goldenMismatches(golden, treeScorer(trees))];
+}
