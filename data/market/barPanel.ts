@@ -39,3 +39,15 @@ export interface BarPanel {
   readonly sourceIndex: Uint8Array;
   readonly sources: readonly BarSource[];
 }
+
+/** The eight number columns of a panel in the order of the store: open, high, low, close, volume, quote volume, trades, taker buy volume. */
+export const barColumns = (panel: BarPanel): readonly Float64Array[] => [
+  panel.open,
+  panel.high,
+  panel.low,
+  panel.close,
+  panel.volume,
+  panel.quoteVolume,
+  panel.trades,
+  panel.takerBuyVolume,
+];

@@ -1,22 +1,25 @@
 // The bar store on disk: `<store>/<data_version>/bars.parquet` and `bars.json`. A folder appears whole, by rename;
 // two imports of the same thing end with one folder, and what a killed import left is swept by the next.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
   existsSync,
   fsyncSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseStrict, readJson, writeFileAtomic } from '../../core/index.ts';
+import {
+  parseStrict,
+  readJson,
+  stagingPath,
+  sweepStaging,
+  writeFileAtomic,
+} from '../../core/index.ts';
 import { type ImportReport, importReportSchema, type StoredReport } from './barReport.ts';
 
 /** Name of the bars in their folder. */
@@ -54,32 +57,12 @@ export async function withStaging<T>(
 ): Promise<T> {
   mkdirSync(store, { recursive: true });
   sweepStaging(store);
-  const staging = mkdtempSync(join(store, `${stagingPrefix()}${process.pid}-`));
+  const staging = stagingPath(join(store, `import-${randomUUID()}`));
+  mkdirSync(staging);
   try {
     return await work(staging);
   } finally {
     rmSync(staging, { recursive: true, force: true });
-  }
-}
-
-const stagingPrefix = () => `.staging-${hostname()}-`;
-
-/** Removes the staging folders of processes of this host that are gone. */
-function sweepStaging(store: string): void {
-  const prefix = stagingPrefix();
-  for (const name of readdirSync(store)) {
-    if (!name.startsWith(prefix)) continue;
-    const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (!isAlive(pid)) rmSync(join(store, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

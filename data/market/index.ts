@@ -3,4 +3,11 @@
 export { type ImportOptions, importBars } from './barImport.ts';
 export { type BarPanel, type BarSource, barQuality } from './barPanel.ts';
 export type { ImportReport, SymbolReport } from './barReport.ts';
+export { storeMarket } from './simulatedStore.ts';
+export {
+  type SimulatedMarket,
+  type SimulatorOptions,
+  simulatedHorizonBars,
+  simulateMarket,
+} from './simulator.ts';
 export { loadPanel, type PanelRequest } from './storedPanel.ts';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { isoTime, nearest, SluiceError } from '../../core/index.ts';
-import { type BarPanel, barQuality } from './barPanel.ts';
+import { type BarPanel, barColumns, barQuality } from './barPanel.ts';
 import type { ImportReport } from './barReport.ts';
 import { barsFile, fileSha256, readReport } from './barStore.ts';
 import { type Database, openDatabase, sqlPath, sqlText } from './duckdb.ts';
@@ -130,16 +130,7 @@ function placeBars(panel: BarPanel, columns: readonly Float64Array[], n: number)
   const [symbol, openMs, ...rest] = columns;
   const values = rest.slice(0, 8);
   const [quality, source] = rest.slice(8);
-  const into = [
-    panel.open,
-    panel.high,
-    panel.low,
-    panel.close,
-    panel.volume,
-    panel.quoteVolume,
-    panel.trades,
-    panel.takerBuyVolume,
-  ];
+  const into = barColumns(panel);
   const steps = panel.openMs.length;
   const firstMs = panel.openMs[0]!;
   for (let i = 0; i < n; i += 1) {
