@@ -61,22 +61,26 @@ export function assemblePath(
       `There are ${split.paths.length} paths, counted from 0; found path ${path}.`,
     );
   }
+  checkAnswers(split, values);
   const whole = new Float64Array(split.groups.at(-1)!.hi);
-  foldOfGroup.forEach((foldIndex, group) => {
+  foldOfGroup.forEach((fold, group) => {
     const { lo, hi } = split.groups[group]!;
-    const { test } = split.folds[foldIndex]!;
-    const answers = values[foldIndex];
-    if (answers?.length !== test.length) {
-      throw new SluiceError(
-        'length_mismatch',
-        `Fold ${foldIndex} tests ${test.length} rows; found ${answers?.length ?? 0} values.`,
-      );
-    }
     // The group's rows stand together in fold.test, which is ascending.
-    const at = test.indexOf(lo);
-    whole.set(answers.subarray(at, at + hi - lo), lo);
+    const at = split.folds[fold]!.test.indexOf(lo);
+    whole.set(values[fold]!.subarray(at, at + hi - lo), lo);
   });
   return whole;
+}
+
+function checkAnswers({ folds }: CombinatorialSplit, values: readonly Float64Array[]): void {
+  const expected = folds.map((fold) => fold.test.length);
+  const found = values.map((answers) => answers.length);
+  if (expected.join() === found.join()) return;
+  throw new SluiceError(
+    'length_mismatch',
+    `Each fold needs one value per test row: ${expected.join(', ')}; found ${found.join(', ')}.`,
+    { expected, found },
+  );
 }
 
 /** Every choice of `size` of 0..count-1, lexicographic. */
