@@ -7,12 +7,14 @@ export {
 } from './builtArtifact.ts';
 export { type ArtifactLimits, defaultLimits, readFolder } from './folder.ts';
 export type { GoldenScores } from './golden.ts';
+export { createKeyFiles, type KeyFiles, readKeyFile } from './keyFiles.ts';
 export {
   artifactFile,
   featureSchemaOf,
   type Manifest,
   type ManifestDraft,
   manifestDraftSchema,
+  validateManifest,
 } from './manifest.ts';
 export {
   type ExpectedVersions,
@@ -30,6 +32,7 @@ export {
   rootDigest,
   signatureFile,
   signFiles,
+  verifyBundle,
 } from './signature.ts';
 export { decodeTreesOnnx, encodeTreesOnnx, tabularInput, tabularOutput } from './treesOnnx.ts';
 export { refusal, type Violation, type ViolationCode, violationRegistry } from './violations.ts';
