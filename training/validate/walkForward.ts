@@ -29,11 +29,12 @@ export function walkForward(intervals: SampleIntervals, rule: WalkForwardRule): 
   if (rule.mode === 'sliding') checkLength(rule.trainMs);
   const tested = timeGroups(intervals.start, rule.folds + 1).slice(1);
   const blocks = tested.map((range) => blockOf(intervals, range));
-  return tested.map((range, fold) =>
+  return tested.map((range) =>
     foldAround(intervals, [range], {
       embargoMs: rule.embargoMs,
       candidates: trainingWindow(intervals.start, range, rule),
-      embargoAfter: blocks.slice(0, fold),
+      // Of later blocks nothing stands in the training window, so all may be given.
+      embargoAfter: blocks,
     }),
   );
 }

@@ -1,0 +1,1 @@
+export { fitRidge, type RidgeInput, type RidgeModel } from './ridge.ts';
