@@ -1,0 +1,5 @@
+// LightGBM: fitting, loading, predicting.
+export { fitGbdt, type GbdtFit } from './fit.ts';
+export { type GbdtModel, type GbdtRound, loadGbdt } from './model.ts';
+export { type GbdtParams, type GbdtParamsInput, gbdtParamsSchema } from './params.ts';
+export type { GbdtData, GbdtRows } from './trainingData.ts';
