@@ -1,0 +1,109 @@
+// The `gate` command: reads finished runs, judges them, stores the verdict, says it.
+
+import type { CommandResult } from '../../core/command.ts';
+import {
+  type Clock,
+  type DataRegime,
+  type Policy,
+  parseStrict,
+  type RunRecord,
+  type RunSource,
+} from '../../core/index.ts';
+import { selectEvidence, type UnreadRuns } from './evidence.ts';
+import { gateFilters } from './filters.ts';
+import { judge, type Verdict } from './judge.ts';
+import { gateRequirementsSchema } from './requirements.ts';
+
+/** Options of the command; requirements that are absent have their defaults. */
+export interface GateOptions {
+  readonly policy: Policy;
+  readonly artifact?: string | undefined;
+  readonly minCompletedRuns?: number | undefined;
+  readonly minObservationDays?: number | undefined;
+  /** monitoring only */
+  readonly includeSource?: readonly RunSource[] | undefined;
+  /** monitoring only */
+  readonly dataRegime?: DataRegime | undefined;
+}
+
+/** What the gate needs of the store. */
+export interface GateStore {
+  /** finished runs with these labels; it may return more, for they are filtered again */
+  finishedRuns(labels: {
+    readonly runSources: readonly RunSource[];
+    readonly dataRegimes: readonly DataRegime[];
+    readonly policies: readonly string[];
+    readonly scoreSources: readonly ['model'];
+    readonly statuses: readonly ['completed'];
+  }): Promise<readonly RunRecord[]>;
+  /** counts of all runs by label */
+  tallyRuns(): Promise<UnreadRuns>;
+  /** returns the verdict's id */
+  saveVerdict(verdict: Readonly<Record<string, unknown>>, createdAt: number): Promise<string>;
+}
+
+/** Judges what the store holds; exit code 0 pass, 3 fail, 4 insufficient_observation. */
+export async function gate(
+  options: GateOptions,
+  store: GateStore,
+  clock: Clock,
+): Promise<CommandResult> {
+  const filters = gateFilters({
+    policy: options.policy,
+    artifactDigest: options.artifact,
+    includeSources: options.includeSource,
+    dataRegime: options.dataRegime,
+  });
+  const requirements = parseStrict(
+    gateRequirementsSchema,
+    {
+      min_completed_runs: options.minCompletedRuns,
+      min_observation_days: options.minObservationDays,
+    },
+    'gate requirements',
+  );
+  const records = await store.finishedRuns({
+    runSources: filters.include_sources,
+    dataRegimes: [filters.data_regime],
+    policies: [filters.policy],
+    scoreSources: ['model'],
+    statuses: ['completed'],
+  });
+  const verdict = judge(selectEvidence(records, filters, await store.tallyRuns()), requirements);
+  const verdictId = await store.saveVerdict({ ...verdict }, clock());
+  return {
+    json: { verdict_id: verdictId, ...verdict },
+    text: renderVerdict(verdict),
+    exit: gateExit[verdict.status],
+  };
+}
+
+/** Exit code of each status. */
+export const gateExit = { pass: 0, fail: 3, insufficient_observation: 4 } as const;
+
+/** The verdict for people. */
+export function renderVerdict(verdict: Verdict): string {
+  const { status, counts, filters, metrics, reasons } = verdict;
+  const aside = Object.entries(counts.set_aside).filter(([, count]) => count > 0);
+  return [
+    `gate: ${status}`,
+    `  read: ${filters.include_sources.join(', ')} runs, score_source ${filters.score_source}, data_regime ${filters.data_regime}, policy ${filters.policy}`,
+    `  evidence: ${counts.completed_runs} runs over ${counts.observation_days} days`,
+    `  set aside: ${aside.map(([reason, count]) => `${count} ${reason}`).join(', ') || 'none'}`,
+    ...(metrics === null ? [] : renderMetrics(metrics)),
+    ...reasons.map((reason) => `  - ${reason}`),
+  ].join('\n');
+}
+
+function renderMetrics(metrics: NonNullable<Verdict['metrics']>): string[] {
+  const { min, max } = metrics.diagnostics.sharpe_step_raw;
+  const days = metrics.min_trl?.days;
+  return [
+    `  sharpe_daily ${metrics.sharpe_daily.toFixed(3)} (${metrics.sharpe_method}${metrics.vol_floor_applied ? ', volatility floor applied' : ''})`,
+    `  PSR ${show(metrics.psr?.probability)}, DSR ${show(metrics.dsr?.probability)} after ${metrics.trial_count} trials, MinTRL ${typeof days === 'number' ? `${Math.ceil(days)} days` : (days ?? 'none')}`,
+    `  max_drawdown ${metrics.max_drawdown.toFixed(4)}, reject_rate ${metrics.reject_rate.toFixed(4)}`,
+    `  diagnostics, not judged: sharpe_step_raw ${min.toFixed(3)} to ${max.toFixed(3)}`,
+  ];
+}
+
+const show = (probability: number | undefined): string => probability?.toFixed(4) ?? 'none';
