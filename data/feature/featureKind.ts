@@ -63,7 +63,7 @@ export const featureKinds: Readonly<Record<string, FeatureKind>> = {
     unit: 'log_return',
     compile: (p, inputs) => volatility('squaredRange', p.bars!, 4 * Math.LN2, inputs),
   },
-  /** First-order autocorrelation of log returns around zero; NaN where the price stood still. */
+  /** First-order autocorrelation of log returns around zero, over n pairs (so it may pass 1); NaN where the price stood still. */
   return_autocorrelation: {
     ...returns,
     unit: 'ratio',

@@ -32,7 +32,8 @@ export function createFeatureStream(
 
 /**
  * The rows of a panel's last time, for serving.
- * @param panel at least `spec.lookbackBars` grid times; older ones are not looked at
+ * @param panel at least `spec.lookbackBars` grid times, older ones are not looked at; the symbols in the training panel's
+ *   order, since the cross-section is summed in it
  * @returns [S*F], NaN = missing: the bits that the row of a dataset has
  * @throws SluiceError `length_mismatch` if the panel is shorter, and what {@link createFeatureStream} throws
  */

@@ -143,6 +143,24 @@ function barsSeen({ kind, params }: FeatureEntry): number {
   return bars;
 }
 
+describe('the look-back of an entry', () => {
+  const panel = randomPanel({ seed: 13, symbols: 2, times: 260 });
+  const all = specFor(panel);
+
+  it('is exactly the bars it needs: one fewer is refused, so many are enough for the bits of a longer one', () => {
+    const whole = history(panel, all);
+    all.entries.forEach((entry, f) => {
+      const own = (lookbackBars: number) => ({ ...all, entries: [entry], lookbackBars });
+      const needed = entry.source === 'cross_section' ? entry.params.bars! + 1 : barsSeen(entry);
+      const tooShort = () => createFeatureStream(own(needed - 1), 2, toyTimeframeMs);
+      expect(codeOf(tooShort), entry.name).to.equal('config_invalid');
+      const rows = computeLastRows(own(needed), panel);
+      const wanted = Float32Array.of(whole[259]![f]!, whole[259]![all.entries.length + f]!);
+      expect(bitsOf(rows), entry.name).to.deep.equal(bitsOf(wanted));
+    });
+  });
+});
+
 describe('a gap in the bars', () => {
   it('makes exactly the windows that touch it NaN, and changes no other feature of the symbol by a bit', () => {
     const whole = randomPanel({ seed: 11, symbols: 3, times: 520 });
