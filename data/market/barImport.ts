@@ -76,6 +76,10 @@ export async function importFiles(
   signal: AbortSignal,
 ): Promise<ImportReport> {
   const store = resolve(options.out);
+  const step = (stage: string, doneFrac: number, note?: string) => {
+    progress.update(stage, doneFrac, note);
+    signal.throwIfAborted();
+  };
   return withStaging(store, async (staging) => {
     const database = await openDatabase({
       file: join(staging, 'import.duckdb'),
@@ -86,8 +90,7 @@ export async function importFiles(
     const interrupt = () => database.interrupt();
     signal.addEventListener('abort', interrupt);
     try {
-      signal.throwIfAborted();
-      return await runImport({ database, store, staging, files, venue, options, progress });
+      return await runImport({ database, store, staging, files, venue, options, step });
     } catch (error) {
       throw importError(error, signal);
     } finally {
@@ -117,28 +120,29 @@ interface ImportJob {
   readonly files: readonly BarFile[];
   readonly venue: string;
   readonly options: Omit<ImportOptions, 'inputs' | 'venue'>;
-  readonly progress: Progress;
+  /** Tells the progress; throws when the import is to stop. */
+  readonly step: (stage: string, doneFrac: number, note?: string) => void;
 }
 
 async function runImport(job: ImportJob): Promise<ImportReport> {
-  const { database, progress } = job;
+  const { database, step } = job;
   const timeframeMs = parseTimeframe(job.options.timeframe);
   const sources = await readFiles(job, timeframeMs);
-  progress.update('sort', 0.5);
+  step('sort', 0.5);
   const names = await sortBars(database);
   if (names.length === 0) throw await nothingUsable(database, sources);
-  progress.update('scan', 0.7);
+  step('scan', 0.7);
   const scan = createBarScan(timeframeMs, names.length, sources.length);
   await database.scan(`SELECT ${scanColumns} FROM sorted`, scan.take);
   const report = await makeReport(job, timeframeMs, names, sources, scan);
   const stored = storedReport(job.store, report.data_version);
   if (stored !== undefined) return stored;
-  progress.update('write', 0.9);
+  step('write', 0.9);
   const prepared = join(job.staging, 'prepared');
   mkdirSync(prepared);
   await writeParquet(database, join(prepared, barsFile));
   const bars_sha256 = await fileSha256(join(prepared, barsFile));
-  progress.update('write', 1);
+  step('write', 1);
   return publishBars(job.store, prepared, { ...report, bars_sha256 });
 }
 
@@ -149,7 +153,7 @@ async function readFiles(job: ImportJob, timeframeMs: number): Promise<Source[]>
     volume DOUBLE, quote_volume DOUBLE, trades DOUBLE, taker_buy_volume DOUBLE, unit UTINYINT, source UTINYINT, reason VARCHAR)`);
   const sources: Source[] = [];
   for (const [i, file] of files.entries()) {
-    job.progress.update('read', 0.2 + (0.3 * i) / files.length, file.name);
+    job.step('read', 0.2 + (0.3 * i) / files.length, file.name);
     const firstOrdinal = await countRows(database, 'parsed');
     try {
       const layout = await findBarLayout(file, timeframeMs, database);

@@ -1,19 +1,17 @@
-// A market whose predictable return is known, because it was put there. Bars of length b hours, symbols s, bars t:
+// A market whose predictable return is known, because it was put there. Bars of b hours, symbols s, bars t:
 //
-//   volatility  sigma[s,t] = m_s * {calm 0.0045, volatile 0.0105} * sqrt(b); one Markov state for the whole market, calm
-//               for 240 h and volatile for 80 h on average: 0.006 in the long run (times m_s, 0.8 to 1.25)
-//   noise       e[s,t] = sqrt(1/2) market + sqrt(1/2) own, standard normal; market-wide and own jumps, each in 1 of 400
-//               bars, add 4 * normal
+//   volatility  sigma[s,t] = m_s * {calm 0.0045, volatile 0.0105} * sqrt(b), m_s of 0.8 to 1.25; one Markov state for the
+//               whole market, calm for 240 h and volatile for 80 h on average
+//   noise       e[s,t] = sqrt(1/2) market + sqrt(1/2) own, both standard normal plus, in 1 of 400 bars, a jump 4 * normal
 //   price       open[t] = close[t-1] * (1 + 0.02 sigma normal);  close[t] = open[t] * (1 + mu[t] + sigma[t] e[t])
 //   order flow  B[t] = 2 taker_buy_volume / volume - 1 = 0.9 B[t-1] + 0.1 u[t], u uniform in (-1, 1): public bars show u
-//   planted     G[t] = 0.4 - 0.6 tanh(2 R[t] / (s_bar sqrt(24))), R = ln close[t]/close[t-24], s_bar = 0.006 m_s sqrt(b);
+//   planted     G[t] = 0.4 - 0.6 tanh(2 R[t] / (0.006 sqrt(24 b))), R[t] = ln close[t]/close[t-24]
 //               F[t] = 0.9 F[t-1] + tanh(2 u[t]) G[t];  mu[t+1] = 0.083 alpha sigma[t+1] F[t]
 //
-// In words: buyers who are surprisingly aggressive are followed by a rise, more so after a fall, and by a slight fall
-// after a rise. u is symmetric and independent of everything else, so E[F[t+k]] = 0.9^k F[t] exactly, a linear model
-// of returns sees nothing (R alone says nothing), one that also sees B a part, trees most. With alpha = 0 every
-// simple return has mean zero given the past. At hidden bars, bars without volume and where close[t-24] is hidden or
-// before the start, the last two terms count as zero (u = 0; and G = 0.4).
+// In words: buyers who are suddenly aggressive are followed by a rise after a fall, and by a slight fall after a rise.
+// u is symmetric and independent of all else, so E[F[t+k]] = 0.9^k F[t] exactly. A linear model of returns sees
+// nothing, one that also sees B a part, trees most. With alpha = 0 every simple return has mean zero given the past.
+// Hidden bars (gaps) and flat ones (no volume) have u = 0; where close[t-24] is hidden or before the start, R = 0.
 
 import {
   createRandom,
@@ -181,7 +179,7 @@ function simulateSymbol(
   const multiple = 0.8 + 0.45 * random.uniform();
   const sigmaOf = (state: number) =>
     multiple * whole.scale * (state === 1 ? hourlySigma.volatile : hourlySigma.calm);
-  const reversalScale = hourlySigma.longRun * multiple * whole.scale * Math.sqrt(reversalBars);
+  const reversalScale = hourlySigma.longRun * whole.scale * Math.sqrt(reversalBars);
   const hidden = drawHoles(random.fork('holes'), steps, 1 / 1500, 3);
   const activity = createActivity(random.fork('volume'), panel.timeframeMs);
   let close = 100 * Math.exp(2 * random.normal());
