@@ -131,15 +131,22 @@ function fieldsOf(block: string): Fields {
   return fields;
 }
 
+/** Finite numbers; a threshold may be `inf`, in a split that parts the missing values from all others. */
 function numbers(fields: Fields, name: string, length: number, what: string): Float64Array {
   const text = fields.get(name) ?? '';
-  const parts = text === '' ? [] : text.split(' ');
-  const values = Float64Array.from(parts, (part) => (part === '' ? Number.NaN : Number(part)));
+  const values = Float64Array.from(text === '' ? [] : text.split(' '), toNumber);
   if (values.length !== length)
     throw invalid(`${what}: ${name} has ${values.length} numbers, expected ${length}`);
-  if (!values.every(Number.isFinite))
+  const accepted = (value: number) =>
+    Number.isFinite(value) || (name === 'threshold' && value === Number.POSITIVE_INFINITY);
+  if (!values.every(accepted))
     throw invalid(`${what}: ${name} holds a value that is no finite number`);
   return values;
+}
+
+function toNumber(text: string): number {
+  if (text === 'inf') return Number.POSITIVE_INFINITY;
+  return text.trim() === '' ? Number.NaN : Number(text);
 }
 
 function integers(fields: Fields, name: string, length: number, what: string): Float64Array {
