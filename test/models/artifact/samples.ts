@@ -1,6 +1,12 @@
 // Ensembles, rows and a whole artifact to test with, all from seeds.
 
-import { createRandom, hourMs, type Random, sha256Hex } from '../../../core/index.ts';
+import {
+  canonicalJson,
+  createRandom,
+  hourMs,
+  type Random,
+  sha256Hex,
+} from '../../../core/index.ts';
 import {
   barFeaturesBaseline,
   featureSpecJson,
@@ -8,10 +14,17 @@ import {
 } from '../../../data/feature/index.ts';
 import {
   type ArtifactInput,
+  artifactFile,
   buildArtifact,
+  type FileMap,
   featureSchemaOf,
   generateKeyPair,
+  type Manifest,
   type ManifestDraft,
+  type OpenOptions,
+  openFiles,
+  signatureFile,
+  signFiles,
 } from '../../../models/artifact/index.ts';
 import {
   missingType,
@@ -208,3 +221,40 @@ export function sampleInput(seed = 1): ArtifactInput {
 
 /** A whole artifact that opens. */
 export const sampleArtifact = (seed = 1) => buildArtifact(sampleInput(seed));
+
+/** Files with some replaced or (null) left out, signed anew; the manifest stays as it is. */
+export function resigned(
+  files: FileMap,
+  changes: Readonly<Record<string, Buffer | null>>,
+): FileMap {
+  const changed = new Map(files);
+  for (const [name, bytes] of Object.entries(changes)) {
+    if (bytes === null) changed.delete(name);
+    else changed.set(name, bytes);
+  }
+  changed.set(signatureFile, signFiles(changed, 'liquid_test_1', keys.privateKeyPem).bundle);
+  return changed;
+}
+
+/** Like {@link resigned}, with the manifest following the new content: only the content can be at fault. */
+export function remade(files: FileMap, changes: Readonly<Record<string, Buffer>>): FileMap {
+  const manifest = manifestOf(files);
+  for (const [name, bytes] of Object.entries(changes)) {
+    const file = manifest.files.find((entry) => entry.name === name)!;
+    Object.assign(file, { sha256: sha256Hex(bytes), bytes: bytes.length });
+    if (name === artifactFile.normalization) manifest.normalization.sha256 = sha256Hex(bytes);
+    if (name === artifactFile.trainReport) manifest.train_report_hash = sha256Hex(bytes);
+  }
+  return resigned(files, { ...changes, [artifactFile.manifest]: canonical(manifest) });
+}
+
+export const manifestOf = (files: FileMap): Manifest =>
+  JSON.parse(files.get(artifactFile.manifest)!.toString());
+
+export const canonical = (value: unknown): Buffer => Buffer.from(canonicalJson(value));
+
+/** Codes of all violations of files in memory; none = it opens. */
+export function violationCodes(files: FileMap, options: Partial<OpenOptions> = {}): string[] {
+  const verdict = openFiles(files, { publicKeysPem: [keys.publicKeyPem], nowMs, ...options });
+  return verdict.ok ? [] : verdict.violations.map(({ code }) => code);
+}
