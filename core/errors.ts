@@ -23,6 +23,8 @@ export const errorRegistry = {
   unordered_time: entry(2, 'Time stamps that must increase strictly do not.'),
   out_of_range: entry(2, 'A number lies outside the range in which it has a meaning.'),
   not_canonical: entry(1, 'A value has no canonical JSON form (undefined, function, NaN, bigint).'),
+  // serving
+  artifact_refused: entry(2, 'A model artifact did not pass verification; the violations say why.'),
   // machine
   tool_missing: entry(1, 'A program or library that the task needs is not on this machine.'),
   native_failed: entry(1, 'A native library refused a call; the message quotes it.'),

@@ -113,12 +113,16 @@ const bodyReasons: Readonly<Record<number, RefusalReason>> = {
 };
 
 function send(service: Service, response: Response, route: string, answer: HttpResponse): void {
+  if (!response.headersSent && !response.destroyed) write(service, response, answer);
+  // counted when the bytes are already on their way: the caller does not wait for it
   const { metrics } = service;
   if (answer.refused !== undefined) metrics.refused(answer.refused);
   const now = service.monotonicMs();
   const arrivedMs = (response.locals.arrivedMs as number | undefined) ?? now;
   metrics.answered(route, answer.status, (now - arrivedMs) / 1000);
-  if (response.headersSent || response.destroyed) return;
+}
+
+function write(service: Service, response: Response, answer: HttpResponse): void {
   const length =
     typeof answer.body === 'string' ? Buffer.byteLength(answer.body) : answer.body.length;
   response.writeHead(answer.status, {

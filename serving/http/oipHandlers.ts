@@ -1,7 +1,7 @@
 // Open Inference Protocol v2: health, metadata and inference. What clients really read is in the comments.
 
 import type { LoadedModel } from '../load/index.ts';
-import { checkHandshake, isRefusal, type Refusal, refuse } from '../route/index.ts';
+import { checkExpiry, checkHandshake, isRefusal, type Refusal, refuse } from '../route/index.ts';
 import { type Handler, type HttpRequest, ok, refusalResponse } from './exchange.ts';
 import { decodeInfer, encodeInfer, headerLengthName, inputName, outputName } from './oipCodec.ts';
 import { notReady, type Service } from './service.ts';
@@ -26,6 +26,8 @@ export const ready =
     if (model === undefined || service.phase() !== 'ready') {
       return refusalResponse(notReady(service.phase()));
     }
+    const expired = checkExpiry(model, service.clock());
+    if (expired !== undefined) return refusalResponse(expired);
     return ok({ live: true, ready: true, artifact_digest: model.digest, key_hint: model.keyHint });
   };
 
@@ -91,6 +93,7 @@ export const infer = (service: Service): Handler =>
       symbols: null,
       times: null,
       arrivedMs: request.arrivedMs,
+      explain: false,
     });
     if (isRefusal(answer)) return refusalResponse(answer);
     service.metrics.predicted(answer.policy, rows);

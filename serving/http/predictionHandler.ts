@@ -6,11 +6,11 @@ import type { LoadedModel } from '../load/index.ts';
 import {
   type Answer,
   checkHandshake,
-  explain,
   isRefusal,
   putRow,
   type Refusal,
   refuse,
+  targetWeight,
 } from '../route/index.ts';
 import { type Handler, ok, refusalResponse } from './exchange.ts';
 import { parseJson } from './json.ts';
@@ -20,6 +20,8 @@ const rowShape = {
   symbol: z.string(),
   /** open of the newest bar behind the features, Unix ms */
   time: z.int(),
+  /** share of equity held in the symbol now, for the target's hysteresis and smoothing */
+  weight: z.number().default(0),
   /** in schema order, or by name; null = missing */
   features: z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]),
 };
@@ -56,22 +58,28 @@ export const predictions =
       symbols: rows.map(({ symbol }) => symbol),
       times: rows.map(({ time }) => time),
       arrivedMs: request.arrivedMs,
+      explain: body.explain,
     });
     if (isRefusal(answer)) return refusalResponse(answer);
     service.metrics.predicted(answer.policy, rows.length);
-    const width = model.manifest.feature_schema.length;
-    const lines = rows.map((row, i) => ({
-      symbol: row.symbol,
-      time: row.time,
-      score: answer.scores[i]!,
-      scores: { [answer.policy]: answer.scores[i]! },
-      ...(body.explain
-        ? { explanation: explain(model, features.subarray(i * width, (i + 1) * width)) }
-        : {}),
-    }));
+    const lines = rows.map((row, i) => line(model, row, answer, i));
     const head = describe(model, answer);
     return ok('rows' in body ? { ...head, predictions: lines } : { ...head, ...lines[0] });
   };
+
+/** What is answered for one row. */
+function line({ manifest }: LoadedModel, row: Row, answer: Answer, i: number) {
+  const score = answer.scores[i]!;
+  const weight = targetWeight(manifest, score, row.weight);
+  return {
+    symbol: row.symbol,
+    time: row.time,
+    score,
+    scores: { [answer.policy]: score },
+    target: weight === null ? null : { weight },
+    ...(answer.explanations === null ? {} : { explanation: answer.explanations[i]! }),
+  };
+}
 
 function parseBody(bytes: Uint8Array): Body | Refusal {
   const json = parseJson(bytes);

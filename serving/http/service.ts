@@ -1,5 +1,6 @@
 // The state behind the handlers: which model answers, in which phase of its life the process is, what is in flight.
 
+import type { Clock } from '../../core/index.ts';
 import type { LoadedModel } from '../load/index.ts';
 import type { ServingMetrics } from '../monitor/index.ts';
 import { type Predict, type Refusal, refuse } from '../route/index.ts';
@@ -19,6 +20,8 @@ export interface ServiceOptions {
   readonly limits: ServiceLimits;
   readonly metrics: ServingMetrics;
   readonly predict: Predict;
+  /** Unix ms */
+  readonly clock: Clock;
   /** monotonic milliseconds */
   readonly monotonicMs: () => number;
   /** told of faults: answers 500 */

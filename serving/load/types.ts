@@ -1,23 +1,26 @@
 // A model that may answer: everything about it was verified before this object existed.
 
-import type { Policy } from '../../core/index.ts';
+import type { Manifest } from '../../models/artifact/index.ts';
+import type { Contributions } from '../../models/score/index.ts';
 
-/** The part of the signed manifest that serving reads; the whole is the artifact room's. */
-export interface ServedManifest {
-  readonly model_name: string;
-  readonly model_version: string;
-  readonly lineage_id: string;
-  readonly feature_payload_schema_version: string;
-  readonly feature_version: string;
-  readonly data_version: string;
-  readonly symbols: readonly string[];
-  readonly feature_schema: readonly {
-    readonly name: string;
-    readonly unit: string;
-    readonly nullable: boolean;
-  }[];
-  readonly policies_allowed: readonly Policy[];
-}
+/** The part of the signed manifest that serving reads. */
+export type ServedManifest = Pick<
+  Manifest,
+  | 'model_name'
+  | 'model_version'
+  | 'lineage_id'
+  | 'feature_payload_schema_version'
+  | 'feature_version'
+  | 'data_version'
+  | 'symbols'
+  | 'timeframe'
+  | 'feature_schema'
+  | 'feature_spec'
+  | 'policies_allowed'
+  | 'policy'
+  | 'trade'
+  | 'expires_at'
+>;
 
 /** A verified, opened and replayed artifact. */
 export interface LoadedModel {
@@ -28,17 +31,13 @@ export interface LoadedModel {
   readonly keyHint: string;
   /**
    * Scores rows through ONNX Runtime.
-   * @param features [rows*F] row-major, NaN = missing
-   * @returns [rows], always finite
-   * @throws SluiceError `non_finite` | `native_failed`
+   * @param features [rows*F] row-major float32, NaN = missing
+   * @returns [rows]
+   * @throws SluiceError `native_failed`
    */
   score(features: Float32Array, rows: number): Promise<Float64Array>;
-  /**
-   * TreeSHAP contributions of one row.
-   * @param features [F]
-   * @returns [F+1], the last entry is the base value; the sum is the score
-   */
-  contributions(features: Float32Array): Float64Array;
+  /** TreeSHAP of one row [F]: base plus contributions is the score, to 1e-6. */
+  contributions(row: Float32Array): Contributions;
   /** Releases the session. */
   close(): Promise<void>;
 }

@@ -21,18 +21,26 @@ export interface Explanation {
 const topCount = 5;
 
 /**
- * Explains the score of one row.
- * @param features [F], NaN = missing
+ * Explains the scores of rows.
+ * @param features [rows*F] row-major, NaN = missing
+ * @returns [rows]
  */
-export function explain(model: LoadedModel, features: Float32Array): Explanation {
+export function explainRows(model: LoadedModel, features: Float32Array): Explanation[] {
+  const width = model.manifest.feature_schema.length;
+  return Array.from({ length: features.length / width }, (_, row) =>
+    explain(model, features.subarray(row * width, (row + 1) * width)),
+  );
+}
+
+function explain(model: LoadedModel, features: Float32Array): Explanation {
   const names = model.manifest.feature_schema.map(({ name }) => name);
-  const values = model.contributions(features);
+  const { base, contributions } = model.contributions(features);
   const ranked = names
-    .map((name, j) => ({ name, contribution: values[j]!, value: present(features[j]!) }))
+    .map((name, j) => ({ name, contribution: contributions[j]!, value: present(features[j]!) }))
     .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
   return {
-    base: values[names.length]!,
-    contributions: Object.fromEntries(names.map((name, j) => [name, values[j]!])),
+    base,
+    contributions: Object.fromEntries(names.map((name, j) => [name, contributions[j]!])),
     top: ranked.slice(0, topCount),
     missing: names.filter((_, j) => Number.isNaN(features[j]!)),
     events: [],

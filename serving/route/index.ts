@@ -1,9 +1,15 @@
 // Which policy answers, on which features, and why: from a caller's words to a recorded score.
-export { type Explanation, explain } from './explanation.ts';
+export type { Explanation } from './explanation.ts';
 export { type FeatureColumn, putFeature, putRow } from './featureRow.ts';
 export { checkHandshake } from './handshake.ts';
 export { choosePolicy } from './policy.ts';
-export { type Answer, createPredictor, type Predict, type Question } from './predictor.ts';
+export {
+  type Answer,
+  checkExpiry,
+  createPredictor,
+  type Predict,
+  type Question,
+} from './predictor.ts';
 export {
   createRecorder,
   type PredictionRecord,
@@ -11,3 +17,4 @@ export {
   type RecordSink,
 } from './recorder.ts';
 export { isRefusal, type Refusal, type RefusalReason, refusalStatus, refuse } from './refusal.ts';
+export { targetWeight } from './target.ts';

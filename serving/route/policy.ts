@@ -1,16 +1,21 @@
 // Which policy answers. The manifest says which ones its artifact can answer with.
 
 import { type Policy, policySchema } from '../../core/index.ts';
+import type { ServedManifest } from '../load/index.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /**
  * The policy that answers a request.
- * @param allowed the manifest's `policies_allowed`, its first entry is the default
+ * @param manifest its `policy` is the default, the first one allowed if none was promoted
  * @param requested what the caller asks for, undefined = the default
  * @returns a refusal `malformed` for what is no policy, `policy_not_allowed` for one that the artifact lacks
  */
-export function choosePolicy(allowed: readonly Policy[], requested: unknown): Policy | Refusal {
-  const wanted = requested ?? allowed[0];
+export function choosePolicy(
+  manifest: Pick<ServedManifest, 'policies_allowed' | 'policy'>,
+  requested: unknown,
+): Policy | Refusal {
+  const allowed = manifest.policies_allowed;
+  const wanted = requested ?? manifest.policy ?? allowed[0];
   const known = allowed.find((policy) => policy === wanted);
   if (known !== undefined) return known;
   if (!policySchema.safeParse(wanted).success) {

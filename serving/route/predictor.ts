@@ -1,7 +1,8 @@
 // One request through the model: policy, score, deadline, lineage, record. The transport is somebody else's.
 
-import type { Clock, Policy } from '../../core/index.ts';
+import { type Clock, isoTime, type Policy } from '../../core/index.ts';
 import type { LoadedModel } from '../load/index.ts';
+import { type Explanation, explainRows } from './explanation.ts';
 import { choosePolicy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
 import { isRefusal, type Refusal, refuse } from './refusal.ts';
@@ -19,6 +20,8 @@ export interface Question {
   readonly times: readonly number[] | null;
   /** when the request arrived, monotonic ms */
   readonly arrivedMs: number;
+  /** whether the answer is to be explained; an explanation is recorded with it */
+  readonly explain: boolean;
 }
 
 /** What is answered and recorded. */
@@ -29,6 +32,8 @@ export interface Answer {
   readonly policy: Policy;
   /** [rows], finite */
   readonly scores: Float64Array;
+  /** [rows], null if not asked for */
+  readonly explanations: readonly Explanation[] | null;
 }
 
 /** What a predictor is made of. */
@@ -45,6 +50,12 @@ export interface PredictorOptions {
 /** Answers one question with one model. */
 export type Predict = (model: LoadedModel, question: Question) => Promise<Answer | Refusal>;
 
+/** Expiry is checked at load and again with every answer: a process may live longer than its model. */
+export function checkExpiry({ manifest }: LoadedModel, nowMs: number): Refusal | undefined {
+  if (nowMs < manifest.expires_at) return undefined;
+  return refuse('expired', `The artifact expired on ${isoTime(manifest.expires_at)}.`);
+}
+
 /** Wires {@link Predict} to its clocks, ids and recorder. */
 export function createPredictor(options: PredictorOptions): Predict {
   const { newId, clock, monotonicMs, deadlineMs, recorder } = options;
@@ -55,13 +66,16 @@ export function createPredictor(options: PredictorOptions): Predict {
 
   return async (model, question) => {
     const { manifest, digest } = model;
-    const policy = choosePolicy(manifest.policies_allowed, question.policy);
+    const expired = checkExpiry(model, clock());
+    if (expired !== undefined) return expired;
+    const policy = choosePolicy(manifest, question.policy);
     if (isRefusal(policy)) return policy;
     const tooOld = late(question.arrivedMs);
     if (tooOld !== undefined) return tooOld;
     const scores = await model.score(question.features, question.rows);
     const tooLate = late(question.arrivedMs);
     if (tooLate !== undefined) return tooLate;
+    const explanations = question.explain ? explainRows(model, question.features) : null;
     const predictionId = newId();
     const lineageId = `${manifest.lineage_id}/${predictionId}`;
     recorder?.record({
@@ -76,7 +90,8 @@ export function createPredictor(options: PredictorOptions): Predict {
       times: question.times,
       features: question.features,
       scores,
+      explanation: explanations === null ? null : { rows: explanations },
     });
-    return { predictionId, lineageId, policy, scores };
+    return { predictionId, lineageId, policy, scores, explanations };
   };
 }

@@ -2,6 +2,7 @@
 // costs records, which are counted, never latency.
 
 import type { Policy } from '../../core/index.ts';
+import type { Explanation } from './explanation.ts';
 
 /** One answered request, as it is kept. */
 export interface PredictionRecord {
@@ -21,6 +22,8 @@ export interface PredictionRecord {
   readonly features: Float32Array;
   /** [rows] */
   readonly scores: Float64Array;
+  /** `{rows: [...]}`, one per row, where one was asked for */
+  readonly explanation: { readonly rows: readonly Explanation[] } | null;
 }
 
 /** Keeps a batch of records; a rejection loses the batch and is counted. */

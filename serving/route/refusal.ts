@@ -14,6 +14,7 @@ export const refusalStatus = {
   overloaded: 503,
   not_ready: 503,
   deadline: 503,
+  expired: 503,
 } as const;
 
 /** A reason of {@link refusalStatus}. */

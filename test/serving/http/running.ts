@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly deadlineMs?: number;
   readonly drainTimeoutMs?: number;
   readonly monotonicMs?: () => number;
+  readonly clock?: () => number;
   readonly recorder?: Recorder;
 }
 
@@ -35,7 +36,8 @@ export interface Running {
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  readonly json: any; // biome-ignore lint/suspicious/noExplicitAny: a test reads documents of every shape
+  // biome-ignore lint/suspicious/noExplicitAny: tests read documents of every shape
+  readonly json: any;
   readonly bytes: Uint8Array;
 }
 
@@ -55,6 +57,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
       maxInFlight: options.maxInFlight ?? 16,
     },
     metrics,
+    clock: options.clock ?? (() => 1_700_000_000_000),
     monotonicMs,
     onFault: (error) => faults.push(error),
     predict: createPredictor({
@@ -62,7 +65,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
         ids += 1;
         return `p${ids}`;
       },
-      clock: () => 1_700_000_000_000,
+      clock: options.clock ?? (() => 1_700_000_000_000),
       monotonicMs,
       deadlineMs: options.deadlineMs ?? 60_000,
       recorder: options.recorder,
@@ -84,7 +87,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
     get: async (path) => read(await fetch(url + path)),
     post: async (path, body, headers = {}) => {
       const raw = typeof body === 'string' || body instanceof Uint8Array;
-      const sent = (raw ? body : JSON.stringify(body)) as BodyInit;
+      const sent = (raw ? body : JSON.stringify(body)) as string;
       return read(await fetch(url + path, { method: 'POST', body: sent, headers }));
     },
     stop: server.stop,
