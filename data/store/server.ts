@@ -57,8 +57,10 @@ async function transact<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Pro
   try {
     await client.query('BEGIN');
     const result = await work(queryable(client));
-    await client.query('COMMIT');
-    return result;
+    // A server answers COMMIT of a transaction in which a statement failed with a quiet ROLLBACK.
+    const { command } = await client.query('COMMIT');
+    if (command === 'COMMIT') return result;
+    throw new Error('a statement of the transaction had failed, so nothing of it was kept');
   } catch (error) {
     await client.query('ROLLBACK').catch((lost: Error) => {
       broken = lost;

@@ -1,4 +1,5 @@
 -- What was learned from, what was learned, and how it did.
+-- A CHECK that is null passes: what may be missing is compared with IS NOT DISTINCT FROM.
 
 CREATE TABLE datasets (
   data_version text PRIMARY KEY CHECK (data_version <> ''),
@@ -41,7 +42,7 @@ CREATE TABLE backtest_runs (
   metrics jsonb CHECK (metrics IS NULL OR (
     jsonb_typeof(metrics) = 'object'
     AND metrics ?& ARRAY['sharpe_daily', 'sharpe_step_raw', 'observation_days', 'vol_floor_applied', 'daily']
-    AND metrics ->> 'sharpe_method' = 'daily_agg_v1'
+    AND metrics ->> 'sharpe_method' IS NOT DISTINCT FROM 'daily_agg_v1'
   )),
   lineage_id text NOT NULL CHECK (lineage_id <> ''),
   artifact_digest text CHECK (artifact_digest <> ''),

@@ -8,13 +8,15 @@ CREATE TABLE gate_verdicts (
   verdict jsonb NOT NULL CHECK (jsonb_typeof(verdict) = 'object'),
   created_at timestamptz NOT NULL,
   CONSTRAINT gate_verdicts_same CHECK (
-    verdict ->> 'status' = status AND verdict ->> 'data_regime' = data_regime AND verdict -> 'run_ids' = run_ids
+    verdict ->> 'status' IS NOT DISTINCT FROM status
+    AND verdict ->> 'data_regime' IS NOT DISTINCT FROM data_regime
+    AND verdict -> 'run_ids' IS NOT DISTINCT FROM run_ids
   ),
   -- the gate's purity, once more where nothing can go round it
   CONSTRAINT gate_verdicts_pure CHECK (status <> 'pass' OR (
     data_regime = 'prod_live'
-    AND verdict #> '{filters,include_sources}' = '["prod"]'::jsonb
-    AND verdict #>> '{filters,score_source}' = 'model'
+    AND verdict #> '{filters,include_sources}' IS NOT DISTINCT FROM '["prod"]'::jsonb
+    AND verdict #>> '{filters,score_source}' IS NOT DISTINCT FROM 'model'
     AND jsonb_array_length(run_ids) > 0
   ))
 );
