@@ -13,18 +13,27 @@ export interface Book extends StepRange {
   readonly mark: Float64Array;
   /** [S] signed share of equity at the last close */
   readonly weight: Float64Array;
-  /** [S] quantity to hold once the order on its way is filled; NaN = no order */
+  /** [S] weight that sizing asked for at this close */
+  readonly target: Float64Array;
+  /** [S] quantity to hold once the order on its way is filled */
   readonly wanted: Float64Array;
   /** [S] quote volume that the order on its way was checked against */
   readonly liquidity: Float64Array;
-  /** [S] scratch of one step: symbols whose orders make positions larger */
-  readonly increasing: Int32Array;
+  /** [S] the symbols that ask for an order at this close; the first `asked` hold */
+  readonly asking: Int32Array;
+  asked: number;
+  /** [S] the symbols whose orders are on their way; the first `sentCount` hold */
+  readonly sent: Int32Array;
+  sentCount: number;
   cash: number;
   equity: number;
   /** sum of absolute weights, orders on their way included */
   gross: number;
-  risk: RiskState;
-  /** notional ordered in this step so far, share of equity */
+  readonly risk: RiskState;
+  equityBefore: number;
+  /** pnl of prices in this step, before any cost */
+  pricePnl: number;
+  /** notional ordered at this close so far, share of equity */
   ordered: number;
   /** notional filled in this step, quote currency */
   traded: number;
@@ -53,11 +62,17 @@ export function openBook(input: BacktestInput): Book {
     quantity: new Float64Array(symbols),
     mark: new Float64Array(symbols),
     weight: new Float64Array(symbols),
-    wanted: new Float64Array(symbols).fill(Number.NaN),
+    target: new Float64Array(symbols),
+    wanted: new Float64Array(symbols),
     liquidity: new Float64Array(symbols),
-    increasing: new Int32Array(symbols),
+    asking: new Int32Array(symbols),
+    asked: 0,
+    sent: new Int32Array(symbols),
+    sentCount: 0,
     cash,
     equity: cash,
+    equityBefore: cash,
+    pricePnl: 0,
     gross: 0,
     risk: openRisk(cash),
     ordered: 0,

@@ -31,53 +31,39 @@ import type { BacktestInput, BacktestResult } from './types.ts';
  */
 export function runBacktest(input: BacktestInput): BacktestResult {
   const book = openBook(input);
-  for (let step = 0; step < book.steps; step += 1) {
-    const before = book.equity;
-    const pricePnl = fillAndMark(book, step);
+  const last = book.steps - 1;
+  for (let step = 0; step <= last; step += 1) {
+    fillOrders(book, step);
+    markAtClose(book, step);
     payFunding(book, step);
     lookAtRisk(book, step);
-    weigh(book, step);
-    record(book, step, before, pricePnl);
-    if (step === book.steps - 1) break;
-    if (book.risk.phase === 'trading') decide(book, step);
-    else standDown(book, step);
+    const decides = step < last && book.risk.phase === 'trading';
+    weighAndAsk(book, step, decides);
+    record(book, step);
+    if (decides) sendAll(book, step);
+    else if (step < last) standDown(book, step);
   }
   return closeBook(book);
 }
 
-/** Fills at the open, marks at the close. @returns pnl of prices, before any cost */
-function fillAndMark(book: Book, step: number): number {
-  const { mark, quantity, wanted, input } = book;
-  const { close } = input.panel;
-  const bars = input.panel.openMs.length;
-  let pricePnl = 0;
-  let held = 0;
-  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
-    const price = close[at]!;
-    if (price > 0) {
-      if (!Number.isNaN(wanted[s]!)) pricePnl += fill(book, s, at);
-      pricePnl += quantity[s]! * (price - mark[s]!);
-      mark[s] = price;
-    } else passMissing(book, s, at);
-    held += quantity[s]! * mark[s]!;
+/** Fills the orders on their way at the open; where a symbol has no bar, its order is refused. */
+function fillOrders(book: Book, step: number): void {
+  const { sent, input } = book;
+  const { close, openMs } = input.panel;
+  book.equityBefore = book.equity;
+  book.pricePnl = 0;
+  book.traded = 0;
+  for (let n = 0; n < book.sentCount; n += 1) {
+    const s = sent[n]!;
+    const at = book.first + step + s * openMs.length;
+    if (Number.isNaN(close[at]!)) book.rejects.no_bar += 1;
+    else fill(book, s, at);
   }
-  book.equity = book.cash + held;
-  return pricePnl;
+  book.sentCount = 0;
 }
 
-/** A bar that is not there: an order finds no market, a position keeps its mark. */
-function passMissing(book: Book, s: number, at: number): void {
-  if (!Number.isNaN(book.input.panel.close[at]!)) refuseBar(book, s, at);
-  const ordered = !Number.isNaN(book.wanted[s]!);
-  const due = book.quantity[s] !== 0 || !Number.isNaN(book.input.scores[at]!);
-  if (ordered || due) book.missingBars += 1;
-  if (!ordered) return;
-  book.rejects.no_bar += 1;
-  book.wanted[s] = Number.NaN;
-}
-
-/** Fills one order at the open and marks it there. @returns pnl of the old position from mark to open */
-function fill(book: Book, s: number, at: number): number {
+/** Fills one order and marks its position at the fill. */
+function fill(book: Book, s: number, at: number): void {
   const price = book.input.panel.open[at]!;
   if (!(price > 0)) refuseBar(book, s, at);
   const old = book.quantity[s]!;
@@ -90,11 +76,41 @@ function fill(book: Book, s: number, at: number): number {
   book.cost.slippage += cost.slippage;
   book.traded += notional;
   book.fills += 1;
+  book.pricePnl += old * (price - book.mark[s]!);
   book.quantity[s] = book.wanted[s]!;
-  book.wanted[s] = Number.NaN;
-  const pnl = old * (price - book.mark[s]!);
   book.mark[s] = price;
-  return pnl;
+}
+
+/** Marks every position; one whose bar is missing keeps its mark. */
+function markAtClose(book: Book, step: number): void {
+  const { mark, quantity, input } = book;
+  const { close, openMs } = input.panel;
+  const bars = openMs.length;
+  let pricePnl = book.pricePnl;
+  let held = 0;
+  let complete = true;
+  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
+    const price = close[at]!;
+    if (price > 0) {
+      pricePnl += quantity[s]! * (price - mark[s]!);
+      mark[s] = price;
+    } else complete = false;
+    held += quantity[s]! * mark[s]!;
+  }
+  book.pricePnl = pricePnl;
+  book.equity = book.cash + held;
+  if (!complete) countMissing(book, step);
+}
+
+function countMissing(book: Book, step: number): void {
+  const { scores, panel } = book.input;
+  const bars = panel.openMs.length;
+  for (let s = 0, at = book.first + step; s < book.mark.length; s += 1, at += bars) {
+    const price = panel.close[at]!;
+    if (price > 0) continue;
+    if (!Number.isNaN(price)) refuseBar(book, s, at);
+    if (book.quantity[s] !== 0 || !Number.isNaN(scores[at]!)) book.missingBars += 1;
+  }
 }
 
 function payFunding(book: Book, step: number): void {
@@ -112,45 +128,54 @@ function payFunding(book: Book, step: number): void {
 function lookAtRisk(book: Book, step: number): void {
   const { trade, panel } = book.input;
   const openMs = panel.openMs[book.first + step]!;
-  const before = book.risk;
-  const after = stepRisk(before, book.equity, utcDay(openMs), trade.risk);
-  book.risk = after;
-  const entered = after.phase !== before.phase;
-  if (after.phase === 'day_stop' && (entered || after.day !== before.day)) book.dailyLossDays += 1;
-  if (after.phase === 'drawdown_stop' && entered) book.drawdownAtMs = openMs + panel.timeframeMs;
+  if (stepRisk(book.risk, book.equity, utcDay(openMs), trade.risk)) {
+    if (book.risk.phase === 'day_stop') book.dailyLossDays += 1;
+    else book.drawdownAtMs = openMs + panel.timeframeMs;
+  }
   if (book.equity <= 0) {
     book.quantity.fill(0);
     book.cash = book.equity;
   }
 }
 
-/** Weights at the close. */
-function weigh(book: Book, step: number): void {
-  const { mark, quantity, weight, steps } = book;
+/** Weights at the close, and, if this close decides, the symbols whose score asks for another one. */
+function weighAndAsk(book: Book, step: number, decides: boolean): void {
+  const { mark, quantity, weight, asking, target, steps, input } = book;
   const { weights } = book.out;
+  const { scores, panel, trade } = input;
+  const { sizing } = trade;
+  const { close, openMs } = panel;
+  const bars = openMs.length;
   const perUnit = book.equity > 0 ? 1 / book.equity : 0;
   let gross = 0;
-  for (let s = 0, at = step; s < mark.length; s += 1, at += steps) {
-    const w = quantity[s]! * mark[s]! * perUnit;
-    weight[s] = w;
-    weights[at] = w;
-    gross += Math.abs(w);
+  let asked = 0;
+  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
+    const now = quantity[s]! * mark[s]! * perUnit;
+    weight[s] = now;
+    weights[s * steps + step] = now;
+    gross += Math.abs(now);
+    const score = decides ? scores[at]! : Number.NaN;
+    if (Number.isNaN(score)) continue;
+    const next = size(score, { weight: now }, sizing);
+    if (next === now || Number.isNaN(close[at]!)) continue;
+    target[s] = next;
+    asking[asked++] = s;
   }
   book.gross = gross;
+  book.asked = asked;
 }
 
-function record(book: Book, step: number, before: number, pricePnl: number): void {
-  const { out, equity } = book;
+function record(book: Book, step: number): void {
+  const { out, equity, equityBefore } = book;
   const { openMs, timeframeMs } = book.input.panel;
   const closeMs = openMs[book.first + step]! + timeframeMs;
   if (!Number.isFinite(equity)) refuseEquity(equity, closeMs);
   out.closeMs[step] = closeMs;
   out.equity[step] = equity;
-  out.pnl[step] = equity - before;
-  out.pnlBeforeCost[step] = pricePnl;
-  out.turnover[step] = before > 0 ? book.traded / before : 0;
+  out.pnl[step] = equity - equityBefore;
+  out.pnlBeforeCost[step] = book.pricePnl;
+  out.turnover[step] = equityBefore > 0 ? book.traded / equityBefore : 0;
   out.gross[step] = book.gross;
-  book.traded = 0;
 }
 
 function refuseBar({ input }: Book, s: number, at: number): never {
@@ -172,72 +197,60 @@ function refuseEquity(equity: number, closeMs: number): never {
   );
 }
 
-/** Asks sizing for every symbol that has a bar and a score; shrinking orders go out first. */
-function decide(book: Book, step: number): void {
-  const { weight, wanted, mark, quantity, increasing, equity, input } = book;
-  const { sizing, constraint } = input.trade;
-  const { scores, panel } = input;
-  const { close } = panel;
-  const bars = panel.openMs.length;
-  let later = 0;
+/** Orders for all that asked; those that shrink a position go first. */
+function sendAll(book: Book, step: number): void {
+  const { asked, asking, wanted, quantity, target, mark, equity } = book;
+  const { lot_size: lotSize } = book.input.trade.constraint;
   book.ordered = 0;
-  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
-    const score = scores[at]!;
-    if (Number.isNaN(score) || Number.isNaN(close[at]!)) continue;
-    const target = size(score, { weight: weight[s]! }, sizing);
-    if (target === weight[s]) continue;
-    book.orders += 1;
-    wanted[s] = wholeLots((target * equity) / mark[s]!, constraint.lot_size);
-    if (Math.abs(wanted[s]!) > Math.abs(quantity[s]!)) increasing[later++] = s;
-    else submit(book, s, at, false);
+  let growing = 0;
+  for (let n = 0; n < asked; n += 1) {
+    const s = asking[n]!;
+    wanted[s] = wholeLots((target[s]! * equity) / mark[s]!, lotSize);
+    if (Math.abs(wanted[s]!) > Math.abs(quantity[s]!)) asking[growing++] = s;
+    else send(book, step, s, false);
   }
-  for (let n = 0; n < later; n += 1) {
-    const s = increasing[n]!;
-    submit(book, s, book.first + step + s * bars, true);
-  }
+  for (let n = 0; n < growing; n += 1) send(book, step, asking[n]!, true);
 }
 
 /** Sends one order if it breaks no constraint; otherwise it is refused and counted. */
-function submit(book: Book, s: number, at: number, increases: boolean): void {
-  const { mark, equity, wanted, input } = book;
-  const quantity = wanted[s]! - book.quantity[s]!;
-  const notional = Math.abs(quantity) * mark[s]!;
-  const quoteVolume = tradedVolume(book, at);
+function send(book: Book, step: number, s: number, increases: boolean): void {
+  const { equity, input } = book;
+  const wanted = book.wanted[s]!;
+  const mark = book.mark[s]!;
+  const quantity = wanted - book.quantity[s]!;
+  const notional = Math.abs(quantity) * mark;
+  const quoteVolume = tradedVolume(book, step, s);
   const turnoverAfter = book.ordered + notional / equity;
-  const grossAfter =
-    book.gross + (Math.abs(wanted[s]!) * mark[s]!) / equity - Math.abs(book.weight[s]!);
+  const grossAfter = book.gross + Math.abs(wanted * mark) / equity - Math.abs(book.weight[s]!);
+  book.orders += 1;
   const reject = checkOrder(
     { quantity, notional, quoteVolume, turnoverAfter, grossAfter, increases },
     input.trade.constraint,
   );
   if (reject === null) {
     book.liquidity[s] = quoteVolume;
+    book.sent[book.sentCount++] = s;
     book.ordered = turnoverAfter;
     book.gross = grossAfter;
-  } else {
-    book.rejects[reject] += 1;
-    wanted[s] = Number.NaN;
-  }
+  } else book.rejects[reject] += 1;
 }
 
-function tradedVolume(book: Book, at: number): number {
-  const { quoteVolume, volume, close } = book.input.panel;
+function tradedVolume(book: Book, step: number, s: number): number {
+  const { quoteVolume, volume, close, openMs } = book.input.panel;
+  const at = book.first + step + s * openMs.length;
   const known = quoteVolume[at]!;
   return Number.isNaN(known) ? volume[at]! * close[at]! : known;
 }
 
 /** While a stop holds: close what is open, refuse what sizing would open. */
 function standDown(book: Book, step: number): void {
-  const { quantity, mark, weight, input } = book;
+  const { quantity, input } = book;
   const { scores, panel, trade } = input;
   const bars = panel.openMs.length;
-  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
+  for (let s = 0, at = book.first + step; s < quantity.length; s += 1, at += bars) {
     if (Number.isNaN(panel.close[at]!)) continue;
-    if (quantity[s] !== 0) closeOut(book, s, at);
-    else if (
-      !Number.isNaN(scores[at]!) &&
-      size(scores[at]!, { weight: weight[s]! }, trade.sizing) !== 0
-    ) {
+    if (quantity[s] !== 0) closeOut(book, step, s);
+    else if (!Number.isNaN(scores[at]!) && size(scores[at]!, { weight: 0 }, trade.sizing) !== 0) {
       book.orders += 1;
       book.rejects.risk_stop += 1;
     }
@@ -245,11 +258,12 @@ function standDown(book: Book, step: number): void {
 }
 
 /** A stop's order; only a market without volume can refuse it, and then it is sent again next step. */
-function closeOut(book: Book, s: number, at: number): void {
+function closeOut(book: Book, step: number, s: number): void {
+  const quoteVolume = tradedVolume(book, step, s);
   book.orders += 1;
-  const quoteVolume = tradedVolume(book, at);
   if (quoteVolume > 0) {
     book.wanted[s] = 0;
     book.liquidity[s] = quoteVolume;
+    book.sent[book.sentCount++] = s;
   } else book.rejects.participation += 1;
 }

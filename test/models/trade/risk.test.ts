@@ -9,9 +9,9 @@ const risk = { max_drawdown: 0.2, daily_loss: 0.05 };
 type Row = readonly [number, number, RiskPhase, string];
 
 function walk(rows: readonly Row[]): void {
-  let state = openRisk(100);
+  const state = openRisk(100);
   for (const [day, equity, phase, why] of rows) {
-    state = stepRisk(state, equity, day, risk);
+    stepRisk(state, equity, day, risk);
     expect(state.phase, `day ${day}, equity ${equity}: ${why}`).to.equal(phase);
   }
 }
@@ -51,9 +51,10 @@ describe('risk limits', () => {
 
   it('never stop at a limit of 1 before the money is gone', () => {
     const loose = { max_drawdown: 1, daily_loss: 1 };
-    let state = stepRisk(openRisk(100), 0.01, 1, loose);
-    expect(state.phase).to.equal('trading');
-    state = stepRisk(state, 0, 1, loose);
+    const state = openRisk(100);
+    expect(stepRisk(state, 0.01, 1, loose)).to.equal(false);
+    expect(stepRisk(state, 0, 1, loose)).to.equal(true);
     expect(state.phase).to.equal('drawdown_stop');
+    expect(stepRisk(state, 0, 2, loose)).to.equal(false);
   });
 });
