@@ -10,7 +10,10 @@ import {
   whySetAside,
 } from './filters.ts';
 
-const brand: unique symbol = Symbol('evidence');
+declare const brand: unique symbol;
+
+/** What {@link selectEvidence} made: a cast or a changed copy is not among it. */
+const genuine = new WeakSet<object>();
 
 /** A completed run that passed the filters. */
 export type EvidenceRun = RunRecord & {
@@ -63,12 +66,13 @@ export function selectEvidence(
     if (twin === undefined || speaksBefore(record, twin)) chosen.set(identity, record);
   }
   const runs = [...chosen.values()].sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
-  return Object.freeze({ [brand]: true, filters, runs, setAside } as const);
+  const evidence = Object.freeze({ filters, runs, setAside }) as unknown as Evidence;
+  genuine.add(evidence);
+  return evidence;
 }
 
-/** True for what {@link selectEvidence} made; a cast does not make one. */
-export const isEvidence = (value: unknown): value is Evidence =>
-  typeof value === 'object' && value !== null && (value as Partial<Evidence>)[brand] === true;
+/** True for what {@link selectEvidence} made, and for nothing else. */
+export const isEvidence = (value: object): value is Evidence => genuine.has(value);
 
 const isEvidenceRun = (record: RunRecord): record is EvidenceRun =>
   record.metrics !== null && record.artifact_digest !== null;

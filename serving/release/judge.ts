@@ -148,7 +148,7 @@ function trackRecordDays({ min_trl }: GateMetrics): number {
 }
 
 function luckOf({ dsr }: GateMetrics, { min_dsr }: GateRequirements): string[] {
-  if (dsr === null) return ['dsr: the daily returns do not vary, so nothing tells skill from luck'];
+  if (dsr === null) return ['dsr: the daily returns hardly vary, so nothing tells skill from luck'];
   if (dsr.probability >= min_dsr) return [];
   return [
     `dsr: ${short(dsr.probability)} after ${dsr.trials} trials, at least ${min_dsr} is required`,

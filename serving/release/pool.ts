@@ -21,7 +21,7 @@ export interface Pooled {
 
 /**
  * Pools runs by UTC day, so that a day that ten runs cover is still one day of observation.
- * @param runs at least one, in a fixed order
+ * @param runs in a fixed order, for sums depend on it in their last digits
  */
 export function pool(runs: readonly EvidenceRun[]): Pooled {
   const { days, returns } = poolDays(runs);
@@ -31,9 +31,9 @@ export function pool(runs: readonly EvidenceRun[]): Pooled {
     days,
     returns,
     gapDays: days.length === 0 ? 0 : days.at(-1)! - days[0]! + 1 - days.length,
-    maxDrawdown: Math.min(
+    maxDrawdown: runs.reduce(
+      (deepest, { metrics }) => Math.min(deepest, metrics.max_drawdown),
       maxDrawdown(compound(returns), 1),
-      ...runs.map(({ metrics }) => metrics.max_drawdown),
     ),
     rejectRate: orders === 0 ? 0 : rejects / orders,
     trials: runs.reduce((most, { config }) => Math.max(most, config.trial_count), 1),
