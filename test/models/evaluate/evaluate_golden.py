@@ -14,7 +14,7 @@ days = np.array([(((i * i * 7) % 23) - 9) / 1024 + (0.0625 if i % 19 == 5 else 0
 centred = days - days.mean()
 
 # A distribution function at doubles; in the upper tail the quantile inverts 1 - p, which is exact there.
-points = [-37, -20, -10, -6, -3, -2.5, -2.4, -1.96, -1, -0.5, -0.1, 0, 0.3, 1, 2, 2.5, 2.6, 4, 8]
+points = [-37, -20, -10, -6, -3, -2.7, -2.51, -2.5, -2.4, -1.96, -1, -0.5, -0.1, 0, 0.3, 1, 2, 2.5, 2.6, 4, 8]
 cdf = [[x, float(mp.erfc(-mp.mpf(x) / mp.sqrt(2)) / 2)] for x in points]
 
 

@@ -204,7 +204,7 @@ describe('the deflated Sharpe ratio', () => {
 
   it('falls with every further trial', () => {
     const at = (count: number) => deflatedSharpe(paper2014, { count, sharpeVariance: 0.002 });
-    const counts = [1, 1.5, 2, 3, 10, 100, 1e4, 1e8, 1e20];
+    const counts = [1, 1.01, 1.5, 2, 3, 10, 100, 1e4, 1e8, 1e20];
     const found = counts.map((count) => at(count).probability);
     expect(found).to.deep.equal(found.toSorted((a, b) => b - a));
     expect(found[0]).to.be.greaterThan(found.at(-1)!);
@@ -270,6 +270,9 @@ describe('the effective number of trials', () => {
     const opposed = Float64Array.from([...one, ...one.map((value) => -value)]);
     expect(effectiveTrials(opposed, 2).effective).to.equal(2);
     expect(effectiveTrials(one, 1).effective).to.equal(1);
+    // Of three pairs one correlates fully: r = 1/3.
+    const mixed = Float64Array.from([...one, ...one, ...new Float64Array(500)]);
+    expect(effectiveTrials(mixed, 3).effective).to.be.closeTo(1 / 3 + (2 / 3) * 3, 1e-12);
   });
 
   it('refuses ragged, empty and non-finite input', () => {
