@@ -1,4 +1,4 @@
-// The standard normal distribution: density, distribution function and its inverse.
+// The standard normal distribution function and its inverse.
 // cdf: Taylor series near zero and Laplace's continued fraction in the tails (Marsaglia 2004,
 // "Evaluating the Normal Distribution"), relative error below 1e-13 down to the smallest normal double.
 // quantile: Wichura 1988, algorithm AS 241, PPND16, relative error below 1e-14; coefficients as the doubles they round to.
@@ -10,7 +10,7 @@ const tailFrom = 2.5;
 const fractionTerms = 120;
 
 /** Density of the standard normal at x. */
-export function normalDensity(x: number): number {
+function normalDensity(x: number): number {
   return Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 }
 
