@@ -1,8 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { SluiceError } from '../../../core/index.ts';
+import { projectPath, SluiceError } from '../../../core/index.ts';
 import {
   artifactFile,
   buildArtifact,
@@ -236,5 +244,15 @@ describe('an artifact folder', () => {
 
   it('that does not exist is an error of its own', () => {
     expect(() => openArtifact(join(folder, 'none'), trusted)).to.throw(SluiceError, 'ENOENT');
+  });
+});
+
+describe('the artifact room', () => {
+  it('touches the file system in the folder reader, the key files and its own message definitions only', () => {
+    const room = projectPath('models', 'artifact');
+    const users = readdirSync(room).filter((name) =>
+      /node:fs|writeFileAtomic|readJson/.test(readFileSync(join(room, name), 'utf8')),
+    );
+    expect(users.sort()).to.deep.equal(['builtArtifact.ts', 'folder.ts', 'keyFiles.ts', 'onnx.ts']);
   });
 });
