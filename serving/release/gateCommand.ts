@@ -1,29 +1,22 @@
 // The `gate` command: reads finished runs, judges them, stores the verdict, says it.
 
-import type { CommandResult } from '../../core/command.ts';
 import {
   type Clock,
+  type CommandResult,
   type DataRegime,
-  type Policy,
   parseStrict,
   type RunRecord,
   type RunSource,
 } from '../../core/index.ts';
 import { selectEvidence, type UnreadRuns } from './evidence.ts';
-import { gateFilters } from './filters.ts';
+import { type FilterChoice, gateFilters } from './filters.ts';
 import { judge, type Verdict } from './judge.ts';
 import { gateRequirementsSchema } from './requirements.ts';
 
-/** Options of the command; requirements that are absent have their defaults. */
-export interface GateOptions {
-  readonly policy: Policy;
-  readonly artifact?: string | undefined;
+/** What is asked; requirements that are absent have their defaults. */
+export interface GateQuestion extends FilterChoice {
   readonly minCompletedRuns?: number | undefined;
   readonly minObservationDays?: number | undefined;
-  /** monitoring only */
-  readonly includeSource?: readonly RunSource[] | undefined;
-  /** monitoring only */
-  readonly dataRegime?: DataRegime | undefined;
 }
 
 /** What the gate needs of the store. */
@@ -42,35 +35,43 @@ export interface GateStore {
   saveVerdict(verdict: Readonly<Record<string, unknown>>, createdAt: number): Promise<string>;
 }
 
-/** Judges what the store holds; exit code 0 pass, 3 fail, 4 insufficient_observation. */
-export async function gate(
-  options: GateOptions,
-  store: GateStore,
-  clock: Clock,
-): Promise<CommandResult> {
-  const filters = gateFilters({
-    policy: options.policy,
-    artifactDigest: options.artifact,
-    includeSources: options.includeSource,
-    dataRegime: options.dataRegime,
-  });
+/**
+ * Answers a question from runs that are at hand; it reads of them what the filters let through.
+ * @param unread counts of runs that are not at hand, see {@link selectEvidence}
+ * @throws SluiceError `config_invalid`
+ */
+export function judgeRuns(
+  runs: readonly RunRecord[],
+  question: GateQuestion,
+  unread: UnreadRuns = [],
+): Verdict {
   const requirements = parseStrict(
     gateRequirementsSchema,
     {
-      min_completed_runs: options.minCompletedRuns,
-      min_observation_days: options.minObservationDays,
+      min_completed_runs: question.minCompletedRuns,
+      min_observation_days: question.minObservationDays,
     },
     'gate requirements',
   );
-  const records = await store.finishedRuns({
+  return judge(selectEvidence(runs, gateFilters(question), unread), requirements);
+}
+
+/** Judges what the store holds; exit code 0 pass, 3 fail, 4 insufficient_observation. */
+export async function gate(
+  question: GateQuestion,
+  store: GateStore,
+  clock: Clock,
+): Promise<CommandResult> {
+  const filters = gateFilters(question);
+  const runs = await store.finishedRuns({
     runSources: filters.include_sources,
     dataRegimes: [filters.data_regime],
     policies: [filters.policy],
     scoreSources: ['model'],
     statuses: ['completed'],
   });
-  const verdict = judge(selectEvidence(records, filters, await store.tallyRuns()), requirements);
-  const verdictId = await store.saveVerdict({ ...verdict }, clock());
+  const verdict = judgeRuns(runs, question, await store.tallyRuns());
+  const verdictId = await store.saveVerdict(verdict, clock());
   return {
     json: { verdict_id: verdictId, ...verdict },
     text: renderVerdict(verdict),

@@ -25,8 +25,8 @@ export interface Need {
   readonly sentence: string;
 }
 
-/** A verdict as it is printed and stored. */
-export interface Verdict {
+/** A verdict as it is printed and stored; a type, not an interface, so that it is a plain record too. */
+export type Verdict = {
   readonly verdict_version: 'gate_v1';
   readonly status: GateStatus;
   readonly data_regime: DataRegime;
@@ -43,7 +43,7 @@ export interface Verdict {
   readonly needs: readonly Need[];
   readonly reasons: readonly string[];
   readonly run_ids: readonly string[];
-}
+};
 
 /**
  * Judges evidence.

@@ -59,7 +59,11 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
     ['-D', data, ...settings, '-c', `unix_socket_directories=${folder}`, '-c', 'fsync=off'],
     { ...as, stdio: ['ignore', openSync(log, 'a'), openSync(log, 'a')] },
   );
+  // should the tests end without their after hooks
+  const abandon = () => server.kill('SIGQUIT');
+  process.once('exit', abandon);
   const stop = async () => {
+    process.off('exit', abandon);
     await end(server);
     rmSync(folder, { recursive: true, force: true });
   };

@@ -61,7 +61,7 @@ const impure = fc
     const returns = Array.from({ length: days }, (_, i) => mean + i * 0.001);
     const run = makeRun({ runId: `impure-${at}`, returns, trialCount, rejects, labels: of });
     const config = twin ? { ...run.config, data_version: 'data-run-0' } : run.config;
-    const metrics = of.status === 'completed' ? run.metrics : null;
+    const metrics = of.status === 'running' ? null : run.metrics;
     return { at, run: { ...run, config, metrics } satisfies RunRecord };
   });
 
