@@ -125,7 +125,7 @@ function csvLayout(
     return column < 0 ? 'NULL::VARCHAR' : `c[${column + 1}]`;
   });
   return {
-    from: `(SELECT string_split(replace(line, '"', ''), ',') AS c FROM read_csv(${sqlPath(file.path)}, ${options.join(', ')}))`,
+    from: `(SELECT string_split(CASE WHEN contains(line, '"') THEN replace(line, '"', '') ELSE line END, ',') AS c FROM read_csv(${sqlPath(file.path)}, ${options.join(', ')}))`,
     text,
     number: perField((field) => textAsNumber(text[field])),
     blank: `(c IS NULL OR (len(c) = 1 AND trim(c[1]) = ''))`,
