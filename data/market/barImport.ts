@@ -160,7 +160,7 @@ async function readFiles(job: ImportJob, timeframeMs: number): Promise<Source[]>
       await database.run(`INSERT INTO parsed ${selectBars(layout, timeframeMs, i)}`);
       sources.push({ ...file, venue, firstOrdinal, firstLine: layout.firstLine });
     } catch (error) {
-      if (error instanceof SluiceError) throw error;
+      if (error instanceof SluiceError || isMachineTrouble(error)) throw error;
       throw new SluiceError(
         'input_invalid',
         `${file.name} cannot be read: ${oneLine(error)}.`,
@@ -171,6 +171,10 @@ async function readFiles(job: ImportJob, timeframeMs: number): Promise<Source[]>
   }
   return sources;
 }
+
+/** A full disk or memory is not the file's fault. */
+const isMachineTrouble = (error: unknown): boolean =>
+  /^Out of Memory|No space left|Could not write/.test(oneLine(error));
 
 async function countRows(database: Database, table: string): Promise<number> {
   const [row] = await database.rows(`SELECT count(*)::DOUBLE AS n FROM ${table}`);
