@@ -19,6 +19,13 @@ export interface GateQuestion extends FilterChoice {
   readonly minObservationDays?: number | undefined;
 }
 
+/** The same as the command line says it. */
+export interface GateOptions extends Omit<GateQuestion, 'artifactDigest' | 'includeSources'> {
+  readonly artifact?: string | undefined;
+  /** monitoring only */
+  readonly includeSource?: FilterChoice['includeSources'];
+}
+
 /** What the gate needs of the store. */
 export interface GateStore {
   /** finished runs with these labels; it may return more, for they are filtered again */
@@ -58,10 +65,12 @@ export function judgeRuns(
 
 /** Judges what the store holds; exit code 0 pass, 3 fail, 4 insufficient_observation. */
 export async function gate(
-  question: GateQuestion,
+  options: GateOptions,
   store: GateStore,
   clock: Clock,
 ): Promise<CommandResult> {
+  const { artifact, includeSource, ...others } = options;
+  const question = { ...others, artifactDigest: artifact, includeSources: includeSource };
   const filters = gateFilters(question);
   const runs = await store.finishedRuns({
     runSources: filters.include_sources,

@@ -1,6 +1,7 @@
 export { type Evidence, selectEvidence, type UnreadRuns } from './evidence.ts';
 export { type FilterChoice, type GateFilters, gateFilters } from './filters.ts';
 export {
+  type GateOptions,
   type GateQuestion,
   type GateStore,
   gate,

@@ -74,8 +74,19 @@ describe('the gate command, on a store', () => {
     ]);
   });
 
+  it('judges one artifact alone if told its digest', async () => {
+    expect((await command({ artifact: 'artifact-1' })).exit).to.equal(0);
+    const { exit, json } = await command({ artifact: 'artifact-2' });
+    expect(exit).to.equal(4);
+    expect(json.counts).to.deep.include({ completed_runs: 0 });
+  });
+
   it('never ends with 0 under monitoring filters', async () => {
-    expect((await command({ includeSources: ['prod', 'smoke'] })).exit).to.equal(4);
+    const { exit, json } = await command({ includeSource: ['prod', 'smoke'] });
+    expect(exit).to.equal(4);
+    expect(json.filters).to.deep.include({ include_sources: ['prod', 'smoke'] });
+    // the smoke runs repeat the config, data and artifact of the prod runs
+    expect(json.counts).to.have.nested.property('set_aside.duplicate', 3);
     expect((await command({ dataRegime: 'mixed' })).exit).to.equal(4);
   });
 
