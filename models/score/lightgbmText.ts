@@ -17,7 +17,8 @@ type Fields = ReadonlyMap<string, string>;
 export function parseLightgbmText(text: string): TreeEnsemble {
   const [head = '', ...blocks] = text.split(/\n(?=Tree=\d+\n)/);
   const header = fieldsOf(head);
-  if (!head.startsWith('tree\n')) throw invalid('it does not start with the line "tree"');
+  if (!head.startsWith('tree\nversion=v4\n'))
+    throw invalid('it does not start with the lines "tree" and "version=v4"');
   if (header.get('num_class') !== '1' || header.get('num_tree_per_iteration') !== '1')
     throw invalid('it has more than one score per row');
   if (/^average_output$/m.test(head)) throw invalid('it averages its trees (random forest)');

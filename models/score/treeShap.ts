@@ -1,9 +1,13 @@
-// Exact SHAP values of a tree ensemble, path-dependent. Source: Lundberg et al. 2018, "Consistent individualized feature
-// attribution for tree ensembles", rearranged by leaves (as GPUTreeShap does): a leaf is a game among the k features on
-// its path. Feature j multiplies the leaf's value by 1 or 0 when its value is known (it satisfies its conditions or not)
-// and by z_j, the share of training rows that satisfy them, when it is not.
+// Exact SHAP values of a tree ensemble, path-dependent: Lundberg et al. 2018, "Consistent individualized feature
+// attribution for tree ensembles", rearranged by leaves. A leaf is a game among the k features on its path: feature j
+// multiplies the leaf's value by o_j (1 if the row satisfies j's conditions, else 0) when it is known and by z_j (the
+// share of training rows that satisfy them) when it is not. Shapley's weight of s known ones among the k - 1 others is
+// the integral of t^s (1-t)^(k-1-s), so with f_j(t) = o_j t + z_j (1-t)
+//   phi_i = value (o_i - z_i) integral over [0, 1] of the product of f_j over j other than i,
+// a polynomial of degree k - 1, which k/2 Gauss points integrate exactly: sums and products of numbers in [0, 1] only.
 
 import { SluiceError } from '../../core/index.ts';
+import { gaussLegendre } from './gaussLegendre.ts';
 import { checkMatrix, goesLeft } from './treeScorer.ts';
 import type { Tree, TreeEnsemble } from './types.ts';
 
@@ -58,85 +62,57 @@ function treeGame(tree: Tree): (row: Float32Array, out: Float64Array) => void {
   const pathEnd = endsOf(paths);
   const wayEnd = endsOf(flat.map((element) => element.ways));
   const feature = Int32Array.from(flat, (element) => element.feature);
-  const share = Float64Array.from(flat, (element) => element.share);
   const ways = Int32Array.from(flat.flatMap((element) => element.ways));
-  const longest = Math.max(0, ...paths.map((path) => path.length));
-  const weights = Array.from({ length: longest + 1 }, (_, players) => shapleyWeights(players));
+  // a share of 0 would give 0 / 0; so small a one gives contributions as small
+  const share = Float64Array.from(flat, (element) => Math.max(element.share, 1e-300));
+  const longest = paths.reduce((most, path) => Math.max(most, path.length), 0);
+  const quadratures = Array.from({ length: longest + 1 }, (_, k) =>
+    gaussLegendre(Math.ceil(k / 2)),
+  );
+  const products = new Float64Array(longest);
   const taken = new Uint8Array(2 * tree.splitFeature.length);
-  const holds = new Uint8Array(longest);
-  const product = new Float64Array(longest + 1);
+  const holds = new Uint8Array(flat.length);
 
   return (row, out) => {
-    for (let node = 0; node < tree.splitFeature.length; node += 1) {
-      const left = goesLeft(tree, node, row[tree.splitFeature[node]!]!) ? 1 : 0;
-      taken[2 * node] = 1 - left;
-      taken[2 * node + 1] = left;
+    markTaken(tree, row, taken);
+    for (let at = 0, way = 0; at < holds.length; at += 1) {
+      let satisfied = 1;
+      for (; way < wayEnd[at]!; way += 1) satisfied &= taken[ways[way]!]!;
+      holds[at] = satisfied;
     }
-    for (let leaf = 0, from = 0, way = 0; leaf < pathEnd.length; leaf += 1) {
+    for (let leaf = 0, from = 0; leaf < pathEnd.length; leaf += 1) {
       const to = pathEnd[leaf]!;
-      // coefficients of the product of (t + z_j) over the features that hold: t^s stands for s of them known
-      let known = 0;
-      let scale = tree.leafValue[leaf]!;
-      product[0] = 1;
-      for (let at = from; at < to; at += 1) {
-        let satisfied = 1;
-        for (; way < wayEnd[at]!; way += 1) satisfied &= taken[ways[way]!]!;
-        holds[at - from] = satisfied;
-        if (satisfied === 1) {
-          multiply(product, known, share[at]!);
-          known += 1;
-        } else scale *= share[at]!;
+      const { points, weights } = quadratures[to - from]!;
+      const value = tree.leafValue[leaf]!;
+      const count = points.length;
+      for (let q = 0; q < count; q += 1) {
+        const t = points[q]!;
+        let product = value * weights[q]!;
+        for (let at = from; at < to; at += 1) product *= holds[at]! * t + share[at]! * (1 - t);
+        products[q] = product;
       }
-      const weight = weights[to - from]!;
-      let unsatisfied = 0;
-      if (known < to - from) unsatisfied = -scale * dot(weight, product, known);
       for (let at = from; at < to; at += 1) {
-        out[feature[at]!]! +=
-          holds[at - from] === 1
-            ? scale * (1 - share[at]!) * dotWithout(weight, product, known, share[at]!)
-            : unsatisfied;
+        const o = holds[at]!;
+        const z = share[at]!;
+        let sum = 0;
+        for (let q = 0; q < count; q += 1) {
+          const t = points[q]!;
+          sum += products[q]! / (o * t + z * (1 - t));
+        }
+        out[feature[at]!]! += (o - z) * sum;
       }
       from = to;
     }
   };
 }
 
-/** Multiplies a polynomial of the given degree by (t + z), in place. */
-function multiply(product: Float64Array, degree: number, z: number): void {
-  product[degree + 1] = product[degree]!;
-  for (let s = degree; s > 0; s -= 1) product[s] = product[s - 1]! + z * product[s]!;
-  product[0]! *= z;
-}
-
-/** Sum over s of weight_s times the coefficient of t^s. */
-function dot(weight: Float64Array, product: Float64Array, degree: number): number {
-  let sum = 0;
-  for (let s = 0; s <= degree; s += 1) sum += weight[s]! * product[s]!;
-  return sum;
-}
-
-/** The same of the polynomial divided by (t + z), its factor; stable because z <= 1. */
-function dotWithout(
-  weight: Float64Array,
-  product: Float64Array,
-  degree: number,
-  z: number,
-): number {
-  let coefficient = product[degree]!;
-  let sum = weight[degree - 1]! * coefficient;
-  for (let s = degree - 1; s > 0; s -= 1) {
-    coefficient = product[s]! - z * coefficient;
-    sum += weight[s - 1]! * coefficient;
+/** For each way out of a node whether the row takes it. */
+function markTaken(tree: Tree, row: Float32Array, taken: Uint8Array): void {
+  for (let node = 0; node < tree.splitFeature.length; node += 1) {
+    const left = goesLeft(tree, node, row[tree.splitFeature[node]!]!) ? 1 : 0;
+    taken[2 * node] = 1 - left;
+    taken[2 * node + 1] = left;
   }
-  return sum;
-}
-
-/** [k] Shapley's weight of a coalition of s others among k players: s! (k - s - 1)! / k!. */
-function shapleyWeights(players: number): Float64Array {
-  const weights = new Float64Array(players);
-  if (players > 0) weights[0] = 1 / players;
-  for (let s = 1; s < players; s += 1) weights[s] = (weights[s - 1]! * s) / (players - s);
-  return weights;
 }
 
 /** Per leaf the features on its path. */
