@@ -11,8 +11,6 @@ export interface Book extends StepRange {
   readonly quantity: Float64Array;
   /** [S] last close seen; 0 before the first */
   readonly mark: Float64Array;
-  /** [S] signed share of equity at the last close */
-  readonly weight: Float64Array;
   /** [S] weight that sizing asked for at this close */
   readonly target: Float64Array;
   /** [S] quantity to hold once the order on its way is filled */
@@ -61,7 +59,6 @@ export function openBook(input: BacktestInput): Book {
     steps,
     quantity: new Float64Array(symbols),
     mark: new Float64Array(symbols),
-    weight: new Float64Array(symbols),
     target: new Float64Array(symbols),
     wanted: new Float64Array(symbols),
     liquidity: new Float64Array(symbols),

@@ -33,13 +33,11 @@ export function runBacktest(input: BacktestInput): BacktestResult {
   const book = openBook(input);
   const last = book.steps - 1;
   for (let step = 0; step <= last; step += 1) {
-    fillOrders(book, step);
+    if (book.sentCount > 0) fillOrders(book, step);
     markAtClose(book, step);
-    payFunding(book, step);
-    lookAtRisk(book, step);
+    settle(book, step);
     const decides = step < last && book.risk.phase === 'trading';
     weighAndAsk(book, step, decides);
-    record(book, step);
     if (decides) sendAll(book, step);
     else if (step < last) standDown(book, step);
   }
@@ -50,9 +48,6 @@ export function runBacktest(input: BacktestInput): BacktestResult {
 function fillOrders(book: Book, step: number): void {
   const { sent, input } = book;
   const { close, openMs } = input.panel;
-  book.equityBefore = book.equity;
-  book.pricePnl = 0;
-  book.traded = 0;
   for (let n = 0; n < book.sentCount; n += 1) {
     const s = sent[n]!;
     const at = book.first + step + s * openMs.length;
@@ -91,11 +86,14 @@ function markAtClose(book: Book, step: number): void {
   let complete = true;
   for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
     const price = close[at]!;
+    const units = quantity[s]!;
+    let latest = mark[s]!;
     if (price > 0) {
-      pricePnl += quantity[s]! * (price - mark[s]!);
+      pricePnl += units * (price - latest);
       mark[s] = price;
+      latest = price;
     } else complete = false;
-    held += quantity[s]! * mark[s]!;
+    held += units * latest;
   }
   book.pricePnl = pricePnl;
   book.equity = book.cash + held;
@@ -113,35 +111,50 @@ function countMissing(book: Book, step: number): void {
   }
 }
 
-function payFunding(book: Book, step: number): void {
-  const { trade, panel } = book.input;
-  if (trade.cost.funding_bps_8h === 0) return;
+/** Funding, then the risk limits, then what this step is remembered by. */
+function settle(book: Book, step: number): void {
+  const { input, out, equityBefore } = book;
+  const { trade, panel } = input;
   const openMs = panel.openMs[book.first + step]!;
-  const payments = fundingPayments(openMs, openMs + panel.timeframeMs);
+  const closeMs = openMs + panel.timeframeMs;
+  if (trade.cost.funding_bps_8h !== 0) payFunding(book, openMs, closeMs);
+  const equity = book.equity;
+  if (!Number.isFinite(equity)) refuseEquity(equity, closeMs);
+  if (stepRisk(book.risk, equity, utcDay(openMs), trade.risk)) noteStop(book, closeMs);
+  if (equity <= 0) closeAtMark(book);
+  out.closeMs[step] = closeMs;
+  out.equity[step] = equity;
+  out.pnl[step] = equity - equityBefore;
+  out.pnlBeforeCost[step] = book.pricePnl;
+  out.turnover[step] = book.traded === 0 ? 0 : book.traded / equityBefore;
+  book.equityBefore = equity;
+  book.pricePnl = 0;
+  book.traded = 0;
+}
+
+function payFunding(book: Book, openMs: number, closeMs: number): void {
+  const payments = fundingPayments(openMs, closeMs);
   if (payments === 0) return;
-  const paid = fundingCost(book.equity - book.cash, payments, trade.cost);
+  const paid = fundingCost(book.equity - book.cash, payments, book.input.trade.cost);
   book.cost.funding += paid;
   book.cash -= paid;
   book.equity -= paid;
 }
 
-function lookAtRisk(book: Book, step: number): void {
-  const { trade, panel } = book.input;
-  const openMs = panel.openMs[book.first + step]!;
-  if (stepRisk(book.risk, book.equity, utcDay(openMs), trade.risk)) {
-    if (book.risk.phase === 'day_stop') book.dailyLossDays += 1;
-    else book.drawdownAtMs = openMs + panel.timeframeMs;
-  }
-  if (book.equity <= 0) {
-    book.quantity.fill(0);
-    book.cash = book.equity;
-  }
+function noteStop(book: Book, closeMs: number): void {
+  if (book.risk.phase === 'day_stop') book.dailyLossDays += 1;
+  else book.drawdownAtMs = closeMs;
+}
+
+function closeAtMark(book: Book): void {
+  book.quantity.fill(0);
+  book.cash = book.equity;
 }
 
 /** Weights at the close, and, if this close decides, the symbols whose score asks for another one. */
 function weighAndAsk(book: Book, step: number, decides: boolean): void {
-  const { mark, quantity, weight, asking, target, steps, input } = book;
-  const { weights } = book.out;
+  const { mark, quantity, asking, target, steps, input, out } = book;
+  const { weights } = out;
   const { scores, panel, trade } = input;
   const { sizing } = trade;
   const { close, openMs } = panel;
@@ -149,33 +162,24 @@ function weighAndAsk(book: Book, step: number, decides: boolean): void {
   const perUnit = book.equity > 0 ? 1 / book.equity : 0;
   let gross = 0;
   let asked = 0;
-  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
+  for (let s = 0, at = book.first + step, to = step; s < mark.length; s += 1) {
     const now = quantity[s]! * mark[s]! * perUnit;
-    weight[s] = now;
-    weights[s * steps + step] = now;
+    weights[to] = now;
     gross += Math.abs(now);
     const score = decides ? scores[at]! : Number.NaN;
-    if (Number.isNaN(score)) continue;
-    const next = size(score, { weight: now }, sizing);
-    if (next === now || Number.isNaN(close[at]!)) continue;
-    target[s] = next;
-    asking[asked++] = s;
+    if (!Number.isNaN(score)) {
+      const next = size(score, { weight: now }, sizing);
+      if (next !== now && !Number.isNaN(close[at]!)) {
+        target[s] = next;
+        asking[asked++] = s;
+      }
+    }
+    at += bars;
+    to += steps;
   }
+  out.gross[step] = gross;
   book.gross = gross;
   book.asked = asked;
-}
-
-function record(book: Book, step: number): void {
-  const { out, equity, equityBefore } = book;
-  const { openMs, timeframeMs } = book.input.panel;
-  const closeMs = openMs[book.first + step]! + timeframeMs;
-  if (!Number.isFinite(equity)) refuseEquity(equity, closeMs);
-  out.closeMs[step] = closeMs;
-  out.equity[step] = equity;
-  out.pnl[step] = equity - equityBefore;
-  out.pnlBeforeCost[step] = book.pricePnl;
-  out.turnover[step] = equityBefore > 0 ? book.traded / equityBefore : 0;
-  out.gross[step] = book.gross;
 }
 
 function refuseBar({ input }: Book, s: number, at: number): never {
@@ -221,7 +225,8 @@ function send(book: Book, step: number, s: number, increases: boolean): void {
   const notional = Math.abs(quantity) * mark;
   const quoteVolume = tradedVolume(book, step, s);
   const turnoverAfter = book.ordered + notional / equity;
-  const grossAfter = book.gross + Math.abs(wanted * mark) / equity - Math.abs(book.weight[s]!);
+  const grossAfter =
+    book.gross + ((Math.abs(wanted) - Math.abs(book.quantity[s]!)) * mark) / equity;
   book.orders += 1;
   const reject = checkOrder(
     { quantity, notional, quoteVolume, turnoverAfter, grossAfter, increases },

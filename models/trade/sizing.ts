@@ -26,8 +26,8 @@ export function size(score: number, state: SizingState, sizing: SizingConfig): n
   // x - x is 0 for finite numbers and NaN for all others
   if (score - score !== 0 || weight - weight !== 0) return refuse(score, weight);
   if (Math.abs(score) < sizing.entry_score) {
-    const along = weight < 0 ? -score : score;
-    return weight !== 0 && along >= sizing.exit_score ? weight : 0;
+    const keeps = weight * score >= 0 && Math.abs(score) >= sizing.exit_score;
+    return keeps ? weight : 0;
   }
   const asked = Math.max(-sizing.max_weight, Math.min(sizing.max_weight, sizing.gain * score));
   if (asked === 0) return 0;

@@ -69,7 +69,7 @@ function randomInput(seed: number, gapFrac = 0.12): BacktestInput {
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
-const runs = Number(1000);
+const runs = 1000;
 
 /** Largest difference of two series, over the largest equity that was ever at stake. */
 function gapOf(a: ArrayLike<number>, b: ArrayLike<number>, scale: number): number {
@@ -128,7 +128,7 @@ describe('backtest engine, properties', () => {
     for (const [name, count] of Object.entries(seen)) expect(count, name).to.be.above(0);
   });
 
-  it('keeps the books: equity change = pnl of prices - costs, orders = fills + rejects + those on their way', () => {
+  it('keeps the books: equity change = pnl of prices - costs, orders = fills + rejects', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const input = randomInput(seed);

@@ -38,6 +38,7 @@ describe('risk limits', () => {
       [5, 100, 'trading', ''],
       [6, 96, 'drawdown_stop', 'exactly 20 % below 120'],
       [7, 300, 'drawdown_stop', 'nothing releases it'],
+      [8, 270, 'drawdown_stop', 'nor does a daily loss soften it'],
     ]);
   });
 
