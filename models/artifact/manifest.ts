@@ -20,6 +20,7 @@ export const artifactFile = {
   trainReport: 'train_report.json',
 } as const;
 
+const fileName = z.string().min(1).max(255);
 const text = z.string().min(1).max(500);
 const identifier = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -37,13 +38,16 @@ const draftShape = {
   lineage: z.strictObject({
     run_id: text,
     config_digest: sha256,
-    sources: z.array(z.strictObject({ file: text, sha256, venue: text })).min(1),
+    sources: z
+      .array(z.strictObject({ file: text, sha256, venue: text }))
+      .min(1)
+      .max(1000),
   }),
   feature_payload_schema_version: text,
   feature_version: text,
   data_version: text,
   data_range: span,
-  symbols: z.array(text).min(1),
+  symbols: z.array(text).min(1).max(2000),
   timeframe: z.string().refine(isTimeframe, 'must be a timeframe such as 1h'),
   feature_schema: z
     .array(
@@ -55,7 +59,8 @@ const draftShape = {
         source: z.enum(['bars', 'cross_section', 'calendar']),
       }),
     )
-    .min(1),
+    .min(1)
+    .max(4096),
   /** The whole spec as `featureSpecJson` writes it, so that a server computes the very same columns. */
   feature_spec: z.record(z.string(), z.unknown()).superRefine(checkSpec),
   label: z.strictObject({
@@ -66,7 +71,7 @@ const draftShape = {
   n_channels: z.int().positive(),
   /** Weight of the trees in the blend: 1 = trees alone, 0 = network alone. */
   ensemble_alpha: z.number().min(0).max(1),
-  policies_allowed: z.array(policySchema).min(1),
+  policies_allowed: z.array(policySchema).min(1).max(20),
   /** The policy that validation promoted; null = none, the artifact is for shadow use only. */
   policy: policySchema.nullable(),
   fold_metrics: z
@@ -78,7 +83,8 @@ const draftShape = {
         metrics: z.record(z.string(), z.number()),
       }),
     )
-    .min(1),
+    .min(1)
+    .max(1000),
   windows: z.strictObject({ search: span, validation: span, forward_oos: span }),
   trade: tradeConfigSchema,
   seed: z.int(),
@@ -94,9 +100,9 @@ const draftShape = {
   }),
   created_at: timeMs,
   expires_at: timeMs,
-  drift_thresholds: z.array(
-    z.strictObject({ feature: text, statistic: text, threshold: z.number().nonnegative() }),
-  ),
+  drift_thresholds: z
+    .array(z.strictObject({ feature: text, statistic: text, threshold: z.number().nonnegative() }))
+    .max(10_000),
 };
 
 /** What the maker of a model says about it; {@link manifestSchema} less what follows from the files. */
@@ -110,7 +116,7 @@ export const manifestSchema = z.strictObject({
   train_report_hash: sha256,
   /** every file but this one and the signature, by name */
   files: z
-    .array(z.strictObject({ name: z.string().min(1), sha256, bytes: z.int().nonnegative() }))
+    .array(z.strictObject({ name: fileName, sha256, bytes: z.int().nonnegative() }))
     .min(1)
     .max(100),
 });

@@ -1,7 +1,7 @@
 // What an ONNX file may never hold, whatever it computes: operators outside the list, functions, subgraphs,
 // and data that lie outside the file.
 
-import { asSluiceError } from '../../core/index.ts';
+import { SluiceError } from '../../core/index.ts';
 import { decodeOnnx, type OnnxGraph, type OnnxModel, type OnnxTensor } from './onnx.ts';
 import { type Violation, violation } from './violations.ts';
 
@@ -17,7 +17,8 @@ export function refusedContent(bytes: Uint8Array): Violation[] {
   try {
     model = decodeOnnx(bytes);
   } catch (error) {
-    return [violation('onnx_invalid', asSluiceError(error).message)];
+    if (!(error instanceof SluiceError)) throw error;
+    return [violation('onnx_invalid', error.message)];
   }
   const { graph, functions = [] } = model;
   if (graph === undefined) return [violation('onnx_invalid', 'The ONNX file has no graph.')];

@@ -121,46 +121,51 @@ function readManifest(files: FileMap, options: OpenOptions): ParsedDocument<Mani
   };
 }
 
-/** The manifest's list of files against the files, and against what the type needs. */
+/** The files of a model of trees, besides the manifest and the signature. */
+const treeFiles: readonly string[] = [
+  artifactFile.golden,
+  artifactFile.normalization,
+  artifactFile.tabular,
+  artifactFile.trainReport,
+];
+
+/** The manifest's list of files against what the type needs, and against the files. */
 function fileViolations(manifest: Manifest, files: FileMap): Violation[] {
-  const found: Violation[] = [];
+  const listed = new Map(manifest.files.map((file) => [file.name, file]));
+  const found = treeFiles
+    .filter((name) => !listed.has(name))
+    .map((name) => violation('file_missing', `manifest.json does not list ${name}.`));
   if (manifest.type !== 'lightgbm_liquid') {
     const message = `Models of type ${manifest.type} cannot be opened by this version.`;
     found.push(violation('type_unsupported', message));
   }
-  const needed: readonly string[] = [
-    artifactFile.golden,
-    artifactFile.normalization,
-    artifactFile.tabular,
-    artifactFile.trainReport,
-  ];
-  const listed = new Map(manifest.files.map((file) => [file.name, file]));
-  for (const name of needed) {
-    if (!listed.has(name)) {
-      found.push(violation('file_missing', `manifest.json does not list ${name}.`));
-    }
-  }
-  for (const { name, sha256, bytes } of manifest.files) {
-    const shown = JSON.stringify(name);
-    const content = files.get(name);
-    if (!needed.includes(name)) {
-      found.push(violation('file_extra', `${shown} is no file of this type of artifact.`));
-    }
-    if (content === undefined) found.push(violation('file_missing', `${shown} is not there.`));
-    else if (content.length !== bytes || sha256Hex(content) !== sha256) {
-      found.push(violation('file_digest_wrong', `${shown} is not the file of manifest.json.`));
-    }
-  }
+  for (const file of manifest.files) found.push(...listedFileViolations(file, files));
   for (const name of files.keys()) {
     if (listed.has(name) || name === artifactFile.manifest || name === signatureFile) continue;
     found.push(violation('file_extra', `${JSON.stringify(name)} is not listed in manifest.json.`));
   }
-  for (const [field, name, sha256] of [
-    ['normalization.sha256', artifactFile.normalization, manifest.normalization.sha256],
-    ['train_report_hash', artifactFile.trainReport, manifest.train_report_hash],
-  ] as const) {
+  const claimed = {
+    [artifactFile.normalization]: manifest.normalization.sha256,
+    [artifactFile.trainReport]: manifest.train_report_hash,
+  };
+  for (const [name, sha256] of Object.entries(claimed)) {
     if (listed.get(name)?.sha256 === sha256) continue;
-    found.push(violation('manifest_inconsistent', `${field} is not the sha256 of ${name}.`));
+    const message = `manifest.json gives ${name} two different sha256.`;
+    found.push(violation('manifest_inconsistent', message));
+  }
+  return found;
+}
+
+function listedFileViolations(file: Manifest['files'][number], files: FileMap): Violation[] {
+  const found: Violation[] = [];
+  const shown = JSON.stringify(file.name);
+  if (!treeFiles.includes(file.name)) {
+    found.push(violation('file_extra', `${shown} is no file of this type of artifact.`));
+  }
+  const content = files.get(file.name);
+  if (content === undefined) found.push(violation('file_missing', `${shown} is not there.`));
+  else if (content.length !== file.bytes || sha256Hex(content) !== file.sha256) {
+    found.push(violation('file_digest_wrong', `${shown} is not the file of manifest.json.`));
   }
   return found;
 }

@@ -61,7 +61,7 @@ const statementSchema = z.strictObject({
     resources: z
       .array(
         z.strictObject({
-          name: z.string().min(1),
+          name: z.string().min(1).max(1024),
           algorithm: z.literal('sha256'),
           digest: sha256,
           annotations,

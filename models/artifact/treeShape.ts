@@ -4,11 +4,13 @@
 import { missingType, type Tree, type TreeEnsemble } from '../score/index.ts';
 
 const intMax = 2 ** 31;
+/** Arrays of this length are made before anything else is known of a file. */
+const maxFeatures = 65_536;
 
 /** First reason why an ensemble is not a sum of well-formed trees with finite numbers, or null. */
 export function ensembleFault({ featureCount, trees }: TreeEnsemble): string | null {
-  if (!Number.isInteger(featureCount) || featureCount < 1 || featureCount >= intMax) {
-    return `the feature count is ${featureCount}`;
+  if (!Number.isInteger(featureCount) || featureCount < 1 || featureCount > maxFeatures) {
+    return `its feature count is ${featureCount}, expected 1 to ${maxFeatures}`;
   }
   if (trees.length === 0) return 'it has no trees';
   for (const [index, tree] of trees.entries()) {

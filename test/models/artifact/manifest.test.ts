@@ -182,6 +182,15 @@ describe('a manifest', () => {
     }
   });
 
+  it('with very many entries is refused, not a crash', () => {
+    const many = { feature: 'x', statistic: 'psi', threshold: 1 };
+    const violations = found((manifest) => {
+      manifest.drift_thresholds = new Array(300_000).fill(many);
+      manifest.symbols = new Array(300_000).fill('x');
+    });
+    expect(violations).to.have.length(2);
+  });
+
   for (const value of [null, [], 'x', 1, {}]) {
     it(`that is ${JSON.stringify(value)} is refused`, () => {
       const { violations } = validateManifest(canonical(value));

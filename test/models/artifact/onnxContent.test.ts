@@ -184,6 +184,13 @@ describe('the content of an ONNX file', () => {
       'onnx_invalid',
     ],
     [
+      'a billion features',
+      (m) => {
+        m.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 2 ** 30;
+      },
+      'onnx_invalid',
+    ],
+    [
       'a NaN threshold',
       (m) => {
         attribute(m, 'nodes_splits').t.raw_data.fill(255);
