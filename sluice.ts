@@ -195,7 +195,7 @@ command(
   .option('--key <file>', 'public key that must have signed the artifact')
   .addOption(outOption())
   .action((options) =>
-    run(options, async (o, io) => (await import('./models/main.ts')).backtest(o, io)),
+    run(options, async (o, io) => (await import('./models/backtestCommand.ts')).backtest(o, io)),
   );
 
 command(
@@ -218,7 +218,7 @@ command(
   )
   .addOption(outOption())
   .action((options) =>
-    run(options, async (o, io) => (await import('./serving/main.ts')).gate(o, io)),
+    run(options, async (o, io) => (await import('./serving/gate.ts')).gate(o, io)),
   );
 
 const artifact = program
@@ -294,7 +294,7 @@ command(program, 'report <run>', 'rebuilds the HTML report of a retrain', 'repor
 
 /** The gate, handed to training, which may not import serving. */
 async function gateOf() {
-  return (await import('./serving/main.ts')).judgeRuns;
+  return (await import('./serving/gate.ts')).judgeRuns;
 }
 
 /** Commander leaves a command's own errors to its parent's settings only if told. */

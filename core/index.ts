@@ -1,6 +1,7 @@
 // Ground floor: imports nothing of ours; everything may import it.
 
 export { canonicalJson, digestOf, sha256Hex } from './canonicalJson.ts';
+export { type CodeVersion, readCodeVersion } from './codeVersion.ts';
 export type { CommandIo, CommandResult } from './command.ts';
 export {
   asSluiceError,

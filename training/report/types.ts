@@ -39,8 +39,8 @@ export interface ArmWindow {
 export interface ArmStatistics {
   readonly psr_2012_v1: number | null;
   readonly psr_2025_v1: number | null;
-  readonly dsr_v1: number | null;
-  readonly min_trl_days: number | 'infinite' | null;
+  readonly dsr_2014_v1: number | null;
+  readonly min_trl_2012_days: number | 'infinite' | null;
   readonly trial_count: number;
   /** why a statistic is null */
   readonly note: string | null;
@@ -123,5 +123,6 @@ export interface RetrainReport {
   readonly gate: GateReport | null;
   readonly artifact: { readonly path: string; readonly digest: string };
   readonly baseline_digest: string;
-  readonly seconds: Readonly<Record<string, number>>;
+  /** wall time of the whole run */
+  readonly seconds: number;
 }

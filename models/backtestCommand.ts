@@ -1,0 +1,242 @@
+// The command `backtest`: one artifact over stored bars, judged by the same engine as in training, recorded as a run
+// whose labels are computed. A run that breaks a rule of evidence is refused, not relabelled.
+
+import { join } from 'node:path';
+import {
+  type CommandIo,
+  type CommandResult,
+  type DataRegime,
+  digestOf,
+  isoTime,
+  type Policy,
+  parseTimeframe,
+  type RunMetrics,
+  type RunRecord,
+  type RunSource,
+  readCodeVersion,
+  SluiceError,
+} from '../core/index.ts';
+import { createFeatureStream, type FeatureSpec, parseFeatureSpec } from '../data/feature/index.ts';
+import { type BarPanel, loadPanel } from '../data/market/index.ts';
+import {
+  type Database,
+  findModel,
+  finishedRuns,
+  openDatabase,
+  recordRuns,
+} from '../data/store/index.ts';
+import { type OpenedArtifact, openArtifact, readKeyFile } from './artifact/index.ts';
+import {
+  checkRunSource,
+  dataRegime,
+  runBacktest,
+  sourcesOf,
+  summariseRun,
+} from './backtest/index.ts';
+import { type Scorer, treeScorer } from './score/index.ts';
+
+/** Options of `backtest`. */
+export interface BacktestOptions {
+  readonly artifact: string;
+  /** one bar store, as `data import` prints it */
+  readonly data: string;
+  readonly policy: Policy;
+  readonly runSource: RunSource;
+  /** what the caller expects; the run is refused if it is not so */
+  readonly dataRegime?: DataRegime;
+  /** first and last decision, Unix ms; default: all stored bars */
+  readonly from?: number;
+  readonly to?: number;
+  readonly key?: string;
+  readonly out: string;
+}
+
+/** Runs and records. @throws SluiceError `input_invalid` (artifact, policy, labels) | what data and database throw */
+export async function backtest(options: BacktestOptions, io: CommandIo): Promise<CommandResult> {
+  const startedAt = io.clock();
+  const artifact = openTrusted(options, startedAt);
+  const panel = await panelFor(artifact, options.data);
+  io.progress.update('score', 0.1);
+  const spec = parseFeatureSpec(artifact.manifest.feature_spec);
+  const scores = scorePanel(spec, treeScorer(artifact.trees), panel, io.signal);
+  io.progress.update('backtest', 0.8);
+  const window = windowOf(options, panel);
+  const { trade } = artifact.manifest;
+  const result = runBacktest({ panel, scores, fromMs: window.from, toMs: window.to, trade });
+  const metrics = summariseRun(result, panel.timeframeMs);
+  const db = await openDatabase({
+    url: io.env.DATABASE_URL,
+    folder: join(options.out, 'db'),
+    clock: io.clock,
+  });
+  try {
+    const registered = (await findModel(db, artifact.digest)) !== undefined;
+    const record = recordOf({
+      options,
+      artifact,
+      panel,
+      window,
+      metrics,
+      registered,
+      startedAt,
+      finishedAt: io.clock(),
+    });
+    await recordOnce(db, record);
+    return answer(record, metrics);
+  } finally {
+    await db.close();
+  }
+}
+
+function openTrusted(
+  { artifact, key, out, policy }: BacktestOptions,
+  nowMs: number,
+): OpenedArtifact {
+  const publicKeysPem = [readKeyFile(key ?? join(out, 'keys', 'signing.pub.pem'))];
+  const verdict = openArtifact(artifact, { publicKeysPem, nowMs });
+  if (!verdict.ok) {
+    const why = verdict.violations.map(({ message }) => message).join(' ');
+    throw new SluiceError('input_invalid', `${artifact} is refused: ${why}`, {
+      violations: verdict.violations,
+    });
+  }
+  const { policies_allowed } = verdict.artifact.manifest;
+  if (policies_allowed.includes(policy)) return verdict.artifact;
+  throw new SluiceError(
+    'input_invalid',
+    `The artifact allows ${policies_allowed.join(', ')}; asked for ${policy}.`,
+  );
+}
+
+async function panelFor({ manifest }: OpenedArtifact, storePath: string): Promise<BarPanel> {
+  const panel = await loadPanel({ storePath, symbols: manifest.symbols });
+  if (panel.timeframeMs === parseTimeframe(manifest.timeframe)) return panel;
+  throw new SluiceError(
+    'input_invalid',
+    `The artifact is made for bars of ${manifest.timeframe}; ${storePath} holds bars of ${panel.timeframeMs / 60_000} min.`,
+  );
+}
+
+const chunkTimes = 2048;
+
+/** Scores every bar that is there and has its whole look-back inside the panel. @returns [S*T], NaN elsewhere */
+function scorePanel(
+  spec: FeatureSpec,
+  scorer: Scorer,
+  panel: BarPanel,
+  signal: AbortSignal,
+): Float64Array {
+  const times = panel.openMs.length;
+  const symbols = panel.symbols.length;
+  const width = spec.entries.length;
+  const stream = createFeatureStream(spec, symbols, panel.timeframeMs);
+  const grid = new Float64Array(symbols * times).fill(Number.NaN);
+  const features = new Float32Array(chunkTimes * symbols * width);
+  const cells = new Int32Array(chunkTimes * symbols);
+  for (let from = 0; from < times; from += chunkTimes) {
+    if (signal.aborted)
+      throw new SluiceError(
+        'cancelled',
+        'The backtest was stopped on request; nothing was recorded.',
+      );
+    let rows = 0;
+    for (let t = from; t < Math.min(times, from + chunkTimes); t += 1) {
+      stream.push(panel, t);
+      if (t < spec.lookbackBars - 1) continue;
+      for (let s = 0; s < symbols; s += 1) {
+        if (Number.isNaN(panel.close[s * times + t]!)) continue;
+        features.set(stream.rows.subarray(s * width, (s + 1) * width), rows * width);
+        cells[rows] = s * times + t;
+        rows += 1;
+      }
+    }
+    scorer.score(features.subarray(0, rows * width), rows).forEach((score, row) => {
+      grid[cells[row]!] = score;
+    });
+  }
+  return grid;
+}
+
+function windowOf({ from, to }: BacktestOptions, panel: BarPanel): { from: number; to: number } {
+  const end = panel.openMs.at(-1)! + panel.timeframeMs;
+  const window = { from: Math.max(from ?? 0, panel.openMs[0]!), to: Math.min(to ?? end, end) };
+  if (window.from < window.to) return window;
+  throw new SluiceError(
+    'out_of_range',
+    `No stored bar lies in the window; the bars run from ${isoTime(panel.openMs[0]!)} to ${isoTime(end)}.`,
+  );
+}
+
+interface RecordParts {
+  readonly options: BacktestOptions;
+  readonly artifact: OpenedArtifact;
+  readonly panel: BarPanel;
+  readonly window: { readonly from: number; readonly to: number };
+  readonly metrics: RunMetrics;
+  readonly registered: boolean;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
+function recordOf(parts: RecordParts): RunRecord {
+  const { options, artifact, panel, window, metrics } = parts;
+  const { manifest, digest } = artifact;
+  const code = readCodeVersion();
+  const sources = sourcesOf(panel, window);
+  const simulated = sources.some(({ venue }) => venue === 'simulator');
+  const facts = { simulated, dirtyTree: code.dirty, signed: true, registered: parts.registered };
+  const source = checkRunSource(options.runSource, facts);
+  if (!source.ok) throw refusedRun(source.violations);
+  const fitted = { from: manifest.windows.search.from, to: manifest.windows.validation.to };
+  const regime = dataRegime({ sources, evaluation: window, fitted });
+  if (options.dataRegime !== undefined && options.dataRegime !== regime) {
+    throw refusedRun([`data_regime is computed as ${regime}, expected was ${options.dataRegime}`]);
+  }
+  const labels = {
+    run_source: source.runSource,
+    score_source: 'model',
+    data_regime: regime,
+  } as const;
+  const config = {
+    ...labels,
+    policy: options.policy,
+    data_version: panel.dataVersion,
+    window,
+    trial_count: 1,
+    config_digest: manifest.lineage.config_digest,
+    feature_version: manifest.feature_version,
+    code_version: code.commit,
+    trade: manifest.trade,
+    seed: manifest.seed,
+  };
+  return {
+    run_id: `backtest-${digestOf({ config, digest }).slice(0, 20)}`,
+    ...labels,
+    status: 'completed',
+    config,
+    metrics,
+    lineage_id: manifest.lineage_id,
+    artifact_digest: digest,
+    started_at: parts.startedAt,
+    finished_at: parts.finishedAt,
+  };
+}
+
+const refusedRun = (violations: readonly string[]): SluiceError =>
+  new SluiceError('input_invalid', `The run is refused: ${violations.join('; ')}.`, { violations });
+
+/** The same run once more is the same record. */
+async function recordOnce(db: Database, record: RunRecord): Promise<void> {
+  const known = await finishedRuns(db, { runIds: [record.run_id] });
+  if (known.length === 0) await db.transaction((tx) => recordRuns(tx, [record]));
+}
+
+function answer(record: RunRecord, metrics: RunMetrics): CommandResult {
+  const { run_id, config, run_source, data_regime } = record;
+  const { from, to } = config.window;
+  const text = [
+    `${run_id}: ${config.policy}, ${isoTime(from)} to ${isoTime(to)}, run_source ${run_source}, data_regime ${data_regime}`,
+    `net return ${(100 * metrics.total_return).toFixed(2)} %, sharpe_daily ${metrics.sharpe_daily.toFixed(3)} over ${metrics.observation_days} days, max drawdown ${(100 * metrics.max_drawdown).toFixed(2)} %, reject rate ${(100 * metrics.reject_rate).toFixed(2)} %`,
+  ].join('\n');
+  return { json: { run_id, config, metrics }, text, exit: 0 };
+}

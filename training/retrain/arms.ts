@@ -1,0 +1,77 @@
+// Every arm goes through the same backtest in the same windows: policies, frozen baseline, ridge, zero.
+
+import type { RunMetrics } from '../../core/index.ts';
+import type { Dataset } from '../../data/dataset/index.ts';
+import type { BarPanel } from '../../data/market/index.ts';
+import { runBacktest, summariseRun } from '../../models/backtest/index.ts';
+import type { TradeConfig } from '../../models/trade/index.ts';
+import type { Span, Spans } from '../validate/index.ts';
+import { rankCorrelation } from './skill.ts';
+
+/** One arm before its backtests. */
+export interface Arm {
+  readonly policy: string;
+  /** [S*T] score on the panel's grid, NaN = no decision */
+  readonly grid: Float64Array;
+}
+
+/** What an arm did in one window. */
+export interface ArmRun {
+  readonly metrics: RunMetrics;
+  /** rank correlation of score and label over the window's rows; null for constant scores */
+  readonly rankIc: number | null;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Both windows of an arm. */
+export type ArmRuns = Readonly<Record<'validation' | 'forward_oos', ArmRun>>;
+
+/** Puts row scores on the panel's grid; NaN where there is no row, and so no decision. [n] -> [S*T] */
+export function scoresOnGrid(dataset: Dataset, scores: Float64Array): Float64Array {
+  const grid = new Float64Array(dataset.panel.close.length).fill(Number.NaN);
+  scores.forEach((score, row) => {
+    grid[cellOf(dataset, row)] = score;
+  });
+  return grid;
+}
+
+/** Where a row stands on the grid. */
+function cellOf(dataset: Dataset, row: number): number {
+  return dataset.symbolIndex[row]! * dataset.panel.openMs.length + dataset.timeIndex[row]!;
+}
+
+/** Runs an arm through validation and forward OOS. */
+export function runArm(dataset: Dataset, arm: Arm, spans: Spans, trade: TradeConfig): ArmRuns {
+  const run = (span: Span): ArmRun => {
+    const { from, to } = decisionsOf(dataset.panel, span);
+    const result = runBacktest({
+      panel: dataset.panel,
+      scores: arm.grid,
+      fromMs: from,
+      toMs: to,
+      trade,
+    });
+    return {
+      metrics: summariseRun(result, dataset.panel.timeframeMs),
+      rankIc: rankIcOf(dataset, arm, span),
+      from,
+      to,
+    };
+  };
+  return { validation: run(spans.validation), forward_oos: run(spans.forward_oos) };
+}
+
+/** A span covers label intervals; the bar that decides opens one bar before its label starts. */
+function decisionsOf({ timeframeMs }: BarPanel, span: Span): { from: number; to: number } {
+  return { from: span.from - timeframeMs, to: span.to };
+}
+
+function rankIcOf(dataset: Dataset, { grid }: Arm, { rows }: Span): number | null {
+  const own = Float64Array.from(rows, (row) => grid[cellOf(dataset, row)]!);
+  if (own.every((score) => score === own[0])) return null;
+  return rankCorrelation(
+    own,
+    Float32Array.from(rows, (row) => dataset.labels[row]!),
+  );
+}

@@ -1,0 +1,175 @@
+// Fits trees on rows of the dataset: inside folds with their own early stopping, and once for good.
+
+import { type Progress, SluiceError, silent } from '../../core/index.ts';
+import type { Dataset } from '../../data/dataset/index.ts';
+import { fitGbdt, type GbdtModel, type GbdtParams } from '../gbdt/index.ts';
+import type { LightgbmLibrary } from '../native/index.ts';
+import type { FoldReport } from '../report/index.ts';
+import {
+  assemblePath,
+  auditFold,
+  combinatorialPurgedCv,
+  type Fold,
+  liftFold,
+  purgedKFold,
+  selectIntervals,
+  walkForward,
+} from '../validate/index.ts';
+import type { RetrainConfig } from './config.ts';
+import type { Samples } from './samples.ts';
+import { r2AgainstZero, rankCorrelation } from './skill.ts';
+
+/** What every fit needs. */
+export interface FitContext {
+  readonly library: LightgbmLibrary;
+  readonly samples: Samples;
+  readonly folds: RetrainConfig['folds'];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Cross-validation of one set of parameters inside the search span. */
+export interface CrossValidation {
+  readonly folds: readonly FoldReport[];
+  readonly cpcvPaths: readonly { path: number; rank_ic: number; r2: number }[];
+  /** [n] prediction of the model that did not see the row; NaN where no purged k-fold model tested it */
+  readonly outOfFold: Float64Array;
+  /** median of the early-stopped rounds over the purged k-folds: the rounds of the final fit */
+  readonly rounds: number;
+}
+
+/** Copies rows of the dataset out, as a fit takes them. */
+export function rowsOf(dataset: Dataset, rows: Int32Array) {
+  const width = dataset.features.length / dataset.rows;
+  const features = new Float32Array(rows.length * width);
+  const labels = new Float32Array(rows.length);
+  rows.forEach((row, i) => {
+    features.set(dataset.features.subarray(row * width, (row + 1) * width), i * width);
+    labels[i] = dataset.labels[row]!;
+  });
+  return { features, labels, rows: rows.length, featureCount: width };
+}
+
+/** Fits a fixed number of rounds on the given rows; nothing else is looked at. */
+export async function fitFinal(
+  { library, progress, signal }: Pick<FitContext, 'library' | 'progress' | 'signal'>,
+  dataset: Dataset,
+  rows: Int32Array,
+  params: GbdtParams,
+  rounds: number,
+): Promise<GbdtModel> {
+  return fitGbdt(library, {
+    ...rowsOf(dataset, rows),
+    params: { ...params, rounds, early_stopping_rounds: 0 },
+    progress,
+    signal,
+  });
+}
+
+/** Purged k-fold, CPCV and walk-forward over the search rows; each fold is audited for leaks before it is fitted. */
+export async function crossValidate(
+  context: FitContext,
+  params: GbdtParams,
+): Promise<CrossValidation> {
+  const { samples, folds: plan, progress } = context;
+  const { dataset, embargoMs } = samples;
+  const searchRows = samples.spans.search.rows;
+  const part = selectIntervals(samples.intervals, searchRows);
+  const kFolds = purgedKFold(part, { folds: plan.purged_k, embargoMs });
+  const cpcv = combinatorialPurgedCv(part, {
+    groups: plan.cpcv_groups,
+    testGroups: plan.cpcv_test_groups,
+    embargoMs,
+  });
+  const forward = walkForward(part, { folds: plan.walk_forward, mode: 'expanding', embargoMs });
+  const jobs = [
+    ...kFolds.map((fold, i) => ({ scheme: 'purged_k_fold' as const, i, fold })),
+    ...cpcv.folds.map((fold, i) => ({ scheme: 'cpcv' as const, i, fold })),
+    ...forward.map((fold, i) => ({ scheme: 'walk_forward' as const, i, fold })),
+  ];
+  const reports: FoldReport[] = [];
+  const predictions: Float64Array[] = [];
+  for (const [done, { scheme, i, fold }] of jobs.entries()) {
+    progress.update(`fold ${done + 1}/${jobs.length} (${scheme})`, (0.9 * done) / jobs.length);
+    const tested = await fitFold(
+      { ...context, progress: silent },
+      liftFold(fold, searchRows),
+      params,
+    );
+    reports.push({ scheme, fold: i, ...tested.report });
+    predictions.push(tested.predictions);
+  }
+  const outOfFold = new Float64Array(dataset.rows).fill(Number.NaN);
+  kFolds.forEach((fold, k) => {
+    fold.test.forEach((row, i) => {
+      outOfFold[searchRows[row]!] = predictions[k]![i]!;
+    });
+  });
+  const cpcvPredictions = predictions.slice(kFolds.length, kFolds.length + cpcv.folds.length);
+  const labels = Float32Array.from(searchRows, (row) => dataset.labels[row]!);
+  const cpcvPaths = cpcv.paths.map((_, path) => {
+    const values = assemblePath(cpcv, path, cpcvPredictions);
+    return { path, rank_ic: rankCorrelation(values, labels), r2: r2AgainstZero(values, labels) };
+  });
+  const stopped = reports.slice(0, kFolds.length).map((fold) => fold.rounds);
+  return { folds: reports, cpcvPaths, outOfFold, rounds: median(stopped) };
+}
+
+async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
+  const { dataset, intervals } = context.samples;
+  const audit = auditFold(intervals, fold);
+  if (audit.overlap > 0 || audit.shared > 0) {
+    throw new SluiceError(
+      'internal',
+      `A fold leaks: ${audit.overlap} overlapping pairs of labels, ${audit.shared} shared rows; nothing was fitted.`,
+      { audit },
+    );
+  }
+  const { fit, stop } = splitForStopping(context, fold.train);
+  const stopping = rowsOf(dataset, stop);
+  const model = await fitGbdt(context.library, {
+    ...rowsOf(dataset, fit),
+    validation: stopping,
+    params,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  const test = rowsOf(dataset, fold.test);
+  const predictions = model.predict(test.features, test.rows);
+  const rounds = model.bestIteration;
+  model.close();
+  return {
+    predictions,
+    report: {
+      test_from: Math.min(...fold.testBlocks.map((block) => block.from)),
+      test_to: Math.max(...fold.testBlocks.map((block) => block.to)),
+      train_rows: audit.train,
+      test_rows: audit.test,
+      purged: audit.purged,
+      embargoed: audit.embargoed,
+      overlap: audit.overlap,
+      rounds,
+      rank_ic: rankCorrelation(predictions, test.labels),
+      r2: r2AgainstZero(predictions, test.labels),
+    },
+  };
+}
+
+/** The latest part of the training rows decides when to stop; rows whose labels reach into it are purged. */
+function splitForStopping({ samples, folds }: FitContext, train: Int32Array) {
+  const { intervals, embargoMs } = samples;
+  const part = selectIntervals(intervals, train);
+  const cut = part.start[Math.floor(train.length * (1 - folds.stopping_frac))]!;
+  const fit = train.filter((_, i) => part.end[i]! + embargoMs < cut);
+  const stop = train.filter((_, i) => part.start[i]! >= cut);
+  if (fit.length > 0 && stop.length > 0) return { fit, stop };
+  throw new SluiceError(
+    'out_of_range',
+    `A fold has ${fit.length} rows to fit and ${stop.length} rows to stop by; give more data, fewer folds or a shorter label.`,
+  );
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}

@@ -1,0 +1,206 @@
+// The main job: bars, experiment, signed artifact, run records with the gate's verdict, report. A killed process
+// leaves at most a whole signed folder that nobody registered; the next run finds it and goes on.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Clock,
+  dayMs,
+  digestOf,
+  type Progress,
+  type RunSource,
+  readCodeVersion,
+  SluiceError,
+  sweepStaging,
+} from '../../core/index.ts';
+import type { Database } from '../../data/store/index.ts';
+import { createKeyFiles, readKeyFile } from '../../models/artifact/index.ts';
+import { checkRunSource } from '../../models/backtest/index.ts';
+import type { LightgbmLibrary } from '../native/index.ts';
+import type { RetrainReport } from '../report/index.ts';
+import { configDigest, type RetrainConfig } from './config.ts';
+import { type Experiment, runExperiment } from './experiment.ts';
+import { type FrozenBaseline, obtainBaseline } from './frozenBaseline.ts';
+import { type Market, obtainMarket } from './market.ts';
+import { modelVersion, type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
+import { reportOf, writeReport } from './reportDocument.ts';
+import { runRecords } from './runRecords.ts';
+import { prepareSamples, windowsOf } from './samples.ts';
+import { type Stage, stagedProgress } from './stages.ts';
+import { countTrials, type Judge, storeRun } from './storedRun.ts';
+import { foldMetrics, trainReport } from './trainReport.ts';
+
+/** One retrain. */
+export interface RetrainRequest {
+  readonly config: RetrainConfig;
+  readonly dataFolder: string | null;
+  /** folder of everything produced */
+  readonly out: string;
+  /** Unix ms; default: start of the current UTC day */
+  readonly asOf?: number | undefined;
+  readonly library: LightgbmLibrary;
+  readonly engineVersion: string;
+  readonly db: Database;
+  readonly judge: Judge;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+const stages: readonly Stage[] = [
+  ['bars', 10],
+  ['train', 80],
+  ['record', 10],
+];
+
+/** Runs the main job. @returns the report and where its HTML lies */
+export async function retrain(
+  request: RetrainRequest,
+): Promise<{ report: RetrainReport; htmlPath: string }> {
+  const { db, clock, out, library, signal } = request;
+  const startedAt = clock();
+  const stage = stagedProgress(request.progress, stages);
+  const privateKeyPem = signingKey(join(out, 'keys'));
+  const market = await obtainMarket({
+    config: request.config,
+    dataFolder: request.dataFolder,
+    store: join(out, 'bars'),
+    progress: stage('bars'),
+    signal,
+  });
+  const origin = originOf(request, market);
+  const { config } = origin;
+  const runSource = runSourceOf(config.run_source, origin.code.dirty, market);
+  const progress = stage('train');
+  progress.update('features', 0);
+  const samples = prepareSamples(config, market.panel, signal);
+  const common = { config, market, samples, origin, db, out, privateKeyPem, library, signal };
+  const baseline = await obtainBaseline({ ...common, progress });
+  const trialCount = await countTrials(db, config, configDigest(config));
+  const identity = identityOf(origin, market, baseline, trialCount);
+  const experiment = await runExperiment({
+    ...common,
+    frozenBaseline: baseline.scorer,
+    trialCount,
+    progress,
+  });
+  try {
+    stage('record').update('sign', 0);
+    const model = await signCandidate(out, identity, experiment, privateKeyPem);
+    const runId = `${config.name}-${modelVersion(identity)}`;
+    stage('record').update('store', 0.5);
+    const stored = await storeRun({
+      db,
+      clock,
+      judge: request.judge,
+      identity,
+      market,
+      runId,
+      records: runRecords({
+        identity,
+        experiment,
+        runId,
+        runSource,
+        trialCount,
+        digests: { tabular_only: model.digest, frozen_baseline: baseline.digest },
+        startedAt,
+        finishedAt: clock(),
+      }),
+      model,
+      promoted: experiment.promotedPolicy !== null,
+      newBaseline: baseline.placed,
+      forwardOos: { from: samples.spans.forward_oos.from, to: samples.spans.forward_oos.to },
+    });
+    const report = reportOf({
+      identity,
+      market,
+      experiment,
+      runSource,
+      runId,
+      ...stored,
+      artifact: { path: join(out, model.path), digest: model.digest },
+      baselineDigest: baseline.digest,
+      startedAt,
+      finishedAt: clock(),
+    });
+    return { report, htmlPath: writeReport(out, report) };
+  } finally {
+    experiment.model.close();
+  }
+}
+
+/** The signing key of a folder, made if there is none. */
+function signingKey(folder: string): string {
+  const path = join(folder, 'signing.key.pem');
+  if (!existsSync(path)) createKeyFiles(folder);
+  return readKeyFile(path);
+}
+
+type Origin = Omit<RunIdentity, 'lineageId' | 'configDigest'>;
+
+function originOf(request: RetrainRequest, market: Market): Origin {
+  return {
+    config: effectiveConfig(request.config, market),
+    code: readCodeVersion(),
+    asOf: request.asOf ?? Math.floor(request.clock() / dayMs) * dayMs,
+    engineVersion: request.engineVersion,
+  };
+}
+
+function identityOf(
+  origin: Origin,
+  market: Market,
+  { treesDigest }: FrozenBaseline,
+  trialCount: number,
+): RunIdentity {
+  const config_digest = configDigest(origin.config);
+  const data_version = market.panel.dataVersion;
+  const made = { config_digest, data_version, baseline: treesDigest, trials: trialCount };
+  return {
+    ...origin,
+    configDigest: config_digest,
+    lineageId: digestOf({ ...made, code: origin.code.digest }),
+  };
+}
+
+/** Settings of the simulator mean nothing to a run on files, and names of files nothing to the simulator. */
+function effectiveConfig(config: RetrainConfig, { origin, panel }: Market): RetrainConfig {
+  const symbols = [...panel.symbols];
+  const data =
+    origin === 'simulator'
+      ? { ...config.data, files: ['simulator'], symbols, venue: 'simulator' }
+      : { ...config.data, symbols, simulator: { seed: 0, symbols: 1, days: 60, alpha: 0 } };
+  return { ...config, data };
+}
+
+/** Simulated data force `smoke`; `prod` is refused with every reason at once. */
+function runSourceOf(declared: RunSource, dirtyTree: boolean, market: Market): RunSource {
+  const simulated = market.panel.sources.some(({ venue }) => venue === 'simulator');
+  const facts = { simulated, dirtyTree, signed: true, registered: true };
+  const verdict = checkRunSource(declared, facts);
+  if (verdict.ok) return verdict.runSource;
+  const { violations } = verdict;
+  const message = `run_source ${declared} is refused: ${violations.join('; ')}.`;
+  throw new SluiceError('input_invalid', message, { violations });
+}
+
+async function signCandidate(
+  out: string,
+  identity: RunIdentity,
+  experiment: Experiment,
+  privateKeyPem: string,
+): Promise<PlacedArtifact> {
+  const { config } = identity;
+  sweepStaging(join(out, 'models', config.name));
+  const toSign = {
+    name: config.name,
+    model: experiment.model,
+    dataset: experiment.samples.dataset,
+    windows: windowsOf(experiment.samples),
+    foldMetrics: foldMetrics(experiment),
+    promotedPolicy: experiment.promotedPolicy,
+    trainReport: trainReport(identity, experiment),
+    validDays: config.valid_days,
+  };
+  return signModel(out, identity, toSign, privateKeyPem);
+}

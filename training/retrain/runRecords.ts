@@ -1,0 +1,87 @@
+// Each arm in each window as a row of `backtest_runs`, with labels that are computed, not claimed.
+
+import type { DataRegime, RunRecord, RunSource, ScoreSource } from '../../core/index.ts';
+import { dataRegime, sourcesOf, type TimeSpan } from '../../models/backtest/index.ts';
+import type { ArmRun } from './arms.ts';
+import type { RetrainConfig } from './config.ts';
+import type { Experiment } from './experiment.ts';
+import type { RunIdentity } from './modelArtifact.ts';
+
+/** What the records of a run have in common. */
+export interface RecordRequest {
+  readonly identity: RunIdentity;
+  readonly experiment: Experiment;
+  readonly runId: string;
+  readonly runSource: RunSource;
+  readonly trialCount: number;
+  /** artifact digest of the arms that have one */
+  readonly digests: Readonly<Record<string, string>>;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
+/** All records of a run: every arm on validation and on forward OOS. */
+export function runRecords(request: RecordRequest): RunRecord[] {
+  const { experiment } = request;
+  return [...experiment.runs].flatMap(([policy, runs]) =>
+    (['validation', 'forward_oos'] as const).map((window) =>
+      recordOf(request, policy, window, runs[window]),
+    ),
+  );
+}
+
+function recordOf(
+  request: RecordRequest,
+  policy: string,
+  windowName: string,
+  run: ArmRun,
+): RunRecord {
+  const { identity, experiment, digests } = request;
+  const { spans, dataset } = experiment.samples;
+  const window = { from: run.from, to: run.to };
+  const digest = digests[policy] ?? null;
+  const fitted = { from: spans.search.from, to: spans.validation.to };
+  const scoreSource: ScoreSource = digest === null ? 'heuristic' : 'model';
+  const labels = {
+    run_source: request.runSource,
+    score_source: scoreSource,
+    data_regime: regimeOf(experiment, window, digest === null ? null : fitted),
+  };
+  return {
+    run_id: `${request.runId}-${policy}-${windowName}`,
+    ...labels,
+    status: 'completed',
+    config: {
+      ...labels,
+      policy: policy as RunRecord['config']['policy'],
+      data_version: dataset.panel.dataVersion,
+      window,
+      window_name: windowName,
+      trial_count: request.trialCount,
+      market: marketKey(identity.config),
+      config_digest: identity.configDigest,
+      feature_version: dataset.featureVersion,
+      code_version: identity.code.commit,
+      trade: identity.config.trade,
+      seed: identity.config.seed,
+    },
+    metrics: run.metrics,
+    lineage_id: identity.lineageId,
+    artifact_digest: digest,
+    started_at: request.startedAt,
+    finished_at: request.finishedAt,
+  };
+}
+
+function regimeOf(
+  { samples }: Experiment,
+  evaluation: TimeSpan,
+  fitted: TimeSpan | null,
+): DataRegime {
+  return dataRegime({ sources: sourcesOf(samples.dataset.panel, evaluation), evaluation, fitted });
+}
+
+/** Trials on one market and label count together, whatever their features or parameters. */
+export function marketKey({ data, label }: RetrainConfig): string {
+  return `${data.venue} ${data.timeframe} ${data.symbols.join(',')} h${label.horizon_bars}`;
+}

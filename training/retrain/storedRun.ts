@@ -1,0 +1,126 @@
+// What a run leaves in the tables: dataset, models, run records, the look at forward OOS and the gate's verdict,
+// in one transaction.
+
+import { resolve } from 'node:path';
+import { type Clock, digestOf, type RunRecord } from '../../core/index.ts';
+import {
+  countOosTouches,
+  type Database,
+  finishedRuns,
+  type ModelRow,
+  recordRetrain,
+} from '../../data/store/index.ts';
+import type { GateReport } from '../report/index.ts';
+import type { Market } from './market.ts';
+import type { PlacedArtifact, RunIdentity } from './modelArtifact.ts';
+import { marketKey } from './runRecords.ts';
+
+/** What is asked of the gate: the finished runs of one artifact under one policy. */
+export interface GateQuestion {
+  readonly policy: 'tabular_only';
+  readonly artifactDigest: string;
+  readonly minCompletedRuns: number;
+  readonly minObservationDays: number;
+}
+
+/** The gate, handed in: training may not import serving (docs/decisions/001). */
+export type Judge = (runs: readonly RunRecord[], question: GateQuestion) => GateReport;
+
+/** All that is to be stored. */
+export interface RunToStore {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly judge: Judge;
+  readonly identity: RunIdentity;
+  readonly market: Market;
+  readonly runId: string;
+  readonly records: readonly RunRecord[];
+  readonly model: PlacedArtifact;
+  readonly promoted: boolean;
+  /** a baseline that this run froze */
+  readonly newBaseline: PlacedArtifact | null;
+  readonly forwardOos: { readonly from: number; readonly to: number };
+}
+
+/** Configs ever tried on this market, this one among them. */
+export async function countTrials(
+  db: Database,
+  config: RunIdentity['config'],
+  digest: string,
+): Promise<number> {
+  const runs = await finishedRuns(db, { policies: ['tabular_only'] });
+  const tried = runs
+    .filter((run) => run.config.market === marketKey(config))
+    .map((run) => run.config.config_digest);
+  return new Set([...tried, digest]).size;
+}
+
+/** Stores a run; one that was recorded before is not recorded twice, but its look at forward OOS is. */
+export async function storeRun(run: RunToStore): Promise<{ gate: GateReport; oosTouches: number }> {
+  const { db, clock, identity, market, runId, model } = run;
+  const known = await finishedRuns(db, { policies: ['tabular_only'] });
+  const knownIds = new Set(known.map(({ run_id }) => run_id));
+  const fresh = run.records.some(({ run_id }) => knownIds.has(run_id)) ? [] : run.records;
+  const { min_completed_runs, min_observation_days } = identity.config.gate;
+  const gate = run.judge([...known, ...fresh], {
+    policy: 'tabular_only',
+    artifactDigest: model.digest,
+    minCompletedRuns: min_completed_runs,
+    minObservationDays: min_observation_days,
+  });
+  const dataVersion = market.panel.dataVersion;
+  const candidate = digestOf({ config_digest: identity.configDigest, data_version: dataVersion });
+  const baselines = run.newBaseline === null ? [] : [run.newBaseline];
+  const at = clock();
+  await recordRetrain(db, {
+    dataset: datasetRow(market, at),
+    models: [
+      ...baselines.map((baseline) => modelRow(identity, baseline, 'frozen_baseline')),
+      modelRow(identity, model, run.promoted ? 'promoted' : 'candidate'),
+    ],
+    runs: fresh,
+    oosTouches: [
+      {
+        candidate,
+        data_version: dataVersion,
+        window: run.forwardOos,
+        run_id: runId,
+        touched_at: at,
+      },
+    ],
+    verdict: { value: gate, at },
+  });
+  return { gate, oosTouches: await countOosTouches(db, candidate, run.forwardOos) };
+}
+
+function modelRow(identity: RunIdentity, placed: PlacedArtifact, role: ModelRow['role']): ModelRow {
+  const { manifest } = placed;
+  return {
+    artifact_digest: placed.digest,
+    model_name: manifest.model_name,
+    model_version: manifest.model_version,
+    type: manifest.type,
+    role,
+    lineage_id: manifest.lineage_id,
+    path: placed.path,
+    manifest: { ...manifest },
+    created_at: identity.asOf,
+  };
+}
+
+function datasetRow({ stored, panel }: Market, createdAt: number) {
+  return {
+    data_version: stored.data_version,
+    path: resolve(stored.path),
+    timeframe: stored.timeframe,
+    row_count: stored.rows,
+    symbols: stored.symbols.map(({ symbol }) => symbol),
+    range_from: stored.from,
+    range_to: stored.to,
+    venue: stored.venue,
+    simulated: panel.sources.some(({ venue }) => venue === 'simulator'),
+    sources: stored.files.map((file) => ({ ...file })),
+    report: { ...stored },
+    created_at: createdAt,
+  };
+}
