@@ -7,7 +7,7 @@ const intMax = 2 ** 31;
 /** Arrays of this length are made before anything else is known of a file. */
 const maxFeatures = 65_536;
 
-/** First reason why an ensemble is not a sum of well-formed trees with finite numbers, or null. */
+/** First reason why an ensemble is not a sum of well-formed trees with finite leaves, or null. */
 export function ensembleFault({ featureCount, trees }: TreeEnsemble): string | null {
   if (!Number.isInteger(featureCount) || featureCount < 1 || featureCount > maxFeatures) {
     return `its feature count is ${featureCount}, expected 1 to ${maxFeatures}`;
@@ -33,7 +33,7 @@ function nodeFault(tree: Tree, featureCount: number): string | null {
   for (let i = 0; i < tree.splitFeature.length; i += 1) {
     const feature = tree.splitFeature[i]!;
     if (feature < 0 || feature >= featureCount) return `node ${i} splits on feature ${feature}`;
-    if (!Number.isFinite(tree.threshold[i])) return `node ${i} has a non-finite threshold`;
+    if (!isThreshold(tree.threshold[i]!)) return `node ${i} has threshold ${tree.threshold[i]}`;
     if (tree.missing[i]! > missingType.nan) return `node ${i} has an unknown missing type`;
     if (tree.defaultLeft[i]! > 1) return `node ${i} has a default side that is not 0 or 1`;
     const categories = tree.categories[i];
@@ -44,6 +44,9 @@ function nodeFault(tree: Tree, featureCount: number): string | null {
   const numbers = [tree.nodeCover, tree.leafCover, tree.leafValue];
   return numbers.some((array) => !array.every(Number.isFinite)) ? 'a number is not finite' : null;
 }
+
+/** LightGBM writes inf where a split parts the missing values from all others. */
+const isThreshold = (value: number): boolean => Number.isFinite(value) || value === Infinity;
 
 function isCategorySet(categories: readonly number[]): boolean {
   return (

@@ -19,10 +19,10 @@ import { needsSharedData, sharedData } from '../../sharedData.ts';
 import { differing, ortScores } from './ortScores.ts';
 import { randomRows } from './samples.ts';
 
-const featureCount = 6;
+const featureCount = 7;
 const categorical = [4, 5];
 
-/** Columns: no missing value, NaN, many zeros, tiny numbers, 12 categories, 300 categories. */
+/** Columns: no missing value, NaN, many zeros, tiny numbers, 12 categories, 300 categories, NaN that matters. */
 function trainingData(random: Random, rows: number): GbdtData {
   const features = new Float32Array(rows * featureCount);
   const labels = new Float32Array(rows);
@@ -34,7 +34,13 @@ function trainingData(random: Random, rows: number): GbdtData {
     x[3] = (random.uniform() < 0.5 ? 1e-35 : 1) * random.normal();
     x[4] = random.integer(12);
     x[5] = random.uniform() < 0.1 ? Number.NaN : random.integer(300);
-    const signal = (Number.isNaN(x[1]) ? 1 : x[1]!) + x[2]! * x[0]! + x[3]! + (x[4]! % 3);
+    x[6] = random.uniform() < 0.3 ? Number.NaN : random.normal();
+    const signal =
+      (Number.isNaN(x[1]) ? 1 : x[1]!) +
+      (Number.isNaN(x[6]) ? 4 : 0) +
+      x[2]! * x[0]! +
+      x[3]! +
+      (x[4]! % 3);
     labels[row] = signal + ((x[5]! * 7) % 11) / 4 + 0.3 * random.normal() || 0;
   }
   return { features, rows, labels, featureCount, categorical };
@@ -77,6 +83,8 @@ describe('LightGBM models as ONNX', function () {
       expect(
         model.trees.trees.some((tree) => tree.categories.some((set) => set !== null)),
       ).to.equal(true);
+      const infinite = model.trees.trees.some((tree) => tree.threshold.includes(Infinity));
+      expect(infinite, 'a split at inf').to.equal(!zeroAsMissing);
       expect(await differences(model, odd, rows)).to.deep.equal([0, 0, 0, 0, 0]);
       model.close();
     });

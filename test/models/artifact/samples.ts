@@ -105,7 +105,17 @@ function randomShape(random: Random, nodes: number) {
   return { left, right };
 }
 
-const thresholds = [0, Math.fround(1e-35), -Math.fround(1e-35), 0.5, -0.5, 1, 1e300, -1e300];
+const thresholds = [
+  0,
+  Math.fround(1e-35),
+  -Math.fround(1e-35),
+  0.5,
+  -0.5,
+  1,
+  1e300,
+  -1e300,
+  Number.POSITIVE_INFINITY,
+];
 
 const randomThreshold = (random: Random): number =>
   random.integer(2) === 0 ? thresholds[random.integer(thresholds.length)]! : random.normal();

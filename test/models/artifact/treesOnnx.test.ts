@@ -69,6 +69,14 @@ describe('trees as ONNX', () => {
         ],
       ],
       [
+        stump({ threshold: Infinity, missing: 2, defaultLeft: 0 }),
+        [
+          [nan, 2],
+          [Infinity, 1],
+          [0, 1],
+        ],
+      ],
+      [
         stump({ threshold: 0.5, missing: 2, defaultLeft: 0 }),
         [
           [nan, 2],
@@ -200,7 +208,8 @@ describe('trees as ONNX', () => {
       ['two parents', alone({ ...good, right: Int32Array.of(~0) })],
       ['two parents', alone({ ...good, right: Int32Array.of(0) })],
       ['does not exist', alone({ ...good, right: Int32Array.of(~5) })],
-      ['non-finite threshold', alone({ ...good, threshold: Float64Array.of(Number.NaN) })],
+      ['threshold NaN', alone({ ...good, threshold: Float64Array.of(Number.NaN) })],
+      ['threshold -Infinity', alone({ ...good, threshold: Float64Array.of(-Infinity) })],
       ['not finite', alone({ ...good, leafValue: Float64Array.of(1, Infinity) })],
       ['lengths', alone({ ...good, missing: new Uint8Array(2) })],
       ['leaves', alone({ ...good, leafCover: new Float64Array(3) })],
