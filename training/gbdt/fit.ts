@@ -33,7 +33,7 @@ export interface GbdtFit extends GbdtData {
  */
 export async function fitGbdt(library: LightgbmLibrary, fit: GbdtFit): Promise<GbdtModel> {
   const params = parseStrict(gbdtParamsSchema, fit.params, 'gbdt parameters');
-  checkDevice(library, params);
+  checkLibrary(library, params);
   checkTrainingData(fit, params.objective);
   const job = jobOf(library, fit, params);
   const history: GbdtRound[] = [];
@@ -62,13 +62,22 @@ function tell(fit: GbdtFit, params: GbdtParams, iteration: number, round: GbdtRo
   fit.onIteration?.(iteration, round);
 }
 
-function checkDevice(library: LightgbmLibrary, params: GbdtParams): void {
-  if (params.device === 'cpu' || lightgbmInfo(library).cuda) return;
-  throw new SluiceError(
-    'tool_missing',
-    `device cuda needs a LightGBM built with CUDA; ${library.path} is not. Use device cpu or name such a library.`,
-    { path: library.path },
-  );
+/** Refuses what the library at hand cannot do. */
+function checkLibrary(library: LightgbmLibrary, params: GbdtParams): void {
+  if (params.device === 'cpu' && !params.use_quantized_grad) return;
+  const { cuda, quantized, path } = lightgbmInfo(library);
+  if (params.device === 'cuda' && !cuda)
+    throw new SluiceError(
+      'tool_missing',
+      `device cuda needs a LightGBM built with CUDA; ${path} is not. Use device cpu or name such a library.`,
+      { path },
+    );
+  if (params.use_quantized_grad && !quantized)
+    throw new SluiceError(
+      'tool_missing',
+      `use_quantized_grad needs LightGBM 4.2 or later, which ${path} is not: older ones abort. Set it to false or name such a library.`,
+      { path },
+    );
 }
 
 function jobOf(library: LightgbmLibrary, fit: GbdtFit, params: GbdtParams): TrainingJob {

@@ -34,8 +34,20 @@ export const gbdtParamsSchema = z
   })
   .refine((params) => params.device !== 'cuda' || params.max_bin <= 255, {
     path: ['max_bin'],
-    message: 'must be at most 255 on cuda: LightGBM trains wrong trees above (its issue 7417)',
+    message: 'must be at most 255 on cuda: above, LightGBM trains wrong trees (its issue 7417)',
+  })
+  .refine((params) => !params.use_quantized_grad || !drawsSubsets(params), {
+    path: ['use_quantized_grad'],
+    message:
+      'must be false with bagging or feature_fraction: LightGBM then adds up wrong rows (its pull request 7397)',
   });
+
+const drawsSubsets = (params: {
+  readonly bagging_freq: number;
+  readonly bagging_fraction: number;
+  readonly feature_fraction: number;
+}): boolean =>
+  (params.bagging_freq > 0 && params.bagging_fraction < 1) || params.feature_fraction < 1;
 
 /** Parameters of a fit, all present. */
 export type GbdtParams = z.infer<typeof gbdtParamsSchema>;

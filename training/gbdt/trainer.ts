@@ -47,7 +47,9 @@ export async function trainInBackground(
 }
 
 function startWorker(): Worker {
-  const worker = new Worker(new URL('./trainerThread.ts', import.meta.url));
+  const worker = new Worker(new URL('./trainerThread.ts', import.meta.url), {
+    execArgv: [], // not this process's: `--eval` and the like would reach the thread
+  });
   worker.unref();
   worker.once('exit', () => {
     if (idle === worker) idle = null;

@@ -4,7 +4,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { projectPath, SluiceError } from '../../core/index.ts';
+import { projectPath, readJson, SluiceError } from '../../core/index.ts';
 
 /** Numbers in memory: a typed array of this thread, or the address of one that another thread keeps alive. */
 export type Memory = Float32Array | bigint;
@@ -91,18 +91,31 @@ export function findLightgbm(path: string = builtLightgbmPath()): LightgbmLibrar
 /** What `doctor` tells of the library. */
 export interface LightgbmInfo {
   readonly path: string;
+  /** Release, known for the library that `make native` built; the C API does not tell it of another. */
+  readonly version: string | null;
   readonly openmp: boolean;
   readonly cuda: boolean;
+  /** False before release 4.2, which aborts the process in quantized training (LightGBM issues 5982 and 5994). */
+  readonly quantized: boolean;
 }
 
-/** Tells what a library was built with, from the names that its file holds. */
+/** Tells what a library was built with, from the names that its file holds and the stamp beside it. */
 export function lightgbmInfo(library: LightgbmLibrary): LightgbmInfo {
   const bytes = readFileSync(library.path);
   return {
     path: library.path,
-    openmp: /libg?i?omp\d*[.-]/.test(bytes.toString('latin1')),
+    version: stampedVersion(library.path),
+    openmp: /lib(g|i)?omp\d*[.-]/.test(bytes.toString('latin1')),
     cuda: !bytes.includes('CUDA Tree Learner was not enabled in this build'),
+    quantized: bytes.includes('LGBM_SetMaxThreads'), // came with 4.2
   };
+}
+
+function stampedVersion(path: string): string | null {
+  const stamp = path.replace(/\.so$/, '.json');
+  if (stamp === path || !existsSync(stamp)) return null;
+  const { lightgbm_version: version } = readJson(stamp) as { lightgbm_version?: string | null };
+  return version ?? null;
 }
 
 /**
@@ -153,6 +166,7 @@ type CApi = Readonly<Record<keyof typeof prototypes, (...values: unknown[]) => v
 /** Binds the functions; each throws what LGBM_GetLastError says unless it returns 0. */
 function bind(path: string): CApi {
   const library = koffi.load(path);
+  library.symbol('LGBM_DatasetSerializeReferenceToBinary'); // came with 4.0: an older library throws here
   const lastError = library.func('const char *LGBM_GetLastError()');
   const entries = Object.entries(prototypes).map(([name, prototype]) => {
     const native = library.func(`int ${prototype}`);

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { projectPath } from '../../../core/index.ts';
+import { isBuilt, stampOf } from '../../../training/native/buildStamp.ts';
+import { builtLightgbmPath } from '../../../training/native/index.ts';
+
+describe('the native build', () => {
+  let into: string;
+  beforeEach(() => {
+    into = mkdtempSync(join(tmpdir(), 'sluice-native-'));
+  });
+  afterEach(() => {
+    rmSync(into, { recursive: true });
+  });
+
+  const build = (env: Readonly<Record<string, string>>, ...options: string[]) =>
+    spawnSync(
+      process.execPath,
+      [projectPath('training', 'native', 'build.ts'), '--into', into, ...options],
+      { encoding: 'utf8', env: { ...process.env, ...env } },
+    );
+  const library = () => join(into, 'lib_lightgbm.so');
+
+  it('uses a library that was named, and a second run does nothing', () => {
+    const first = build({}, '--lightgbm', builtLightgbmPath());
+    expect({ status: first.status, out: first.stdout }).to.deep.equal({ status: 0, out: '' });
+    expect(readlinkSync(library())).to.equal(builtLightgbmPath());
+    const stampTime = statSync(join(into, 'lib_lightgbm.json')).mtimeMs;
+    const second = build({ PATH: '' }, '--lightgbm', builtLightgbmPath());
+    expect({ status: second.status, err: second.stderr }).to.deep.equal({ status: 0, err: '' });
+    expect(statSync(join(into, 'lib_lightgbm.json')).mtimeMs).to.equal(stampTime);
+  });
+
+  it('does not take a library that is no LightGBM', () => {
+    const { status, stderr } = build({}, '--lightgbm', process.execPath);
+    expect(status).to.equal(1);
+    expect(stderr).to.match(/not a LightGBM 4 library/);
+    expect(existsSync(library())).to.equal(false);
+  });
+
+  it('names the Debian packages of tools that are missing, in one sentence', () => {
+    const { status, stderr } = build({ PATH: into });
+    expect(status).to.equal(1);
+    expect(stderr.trim().split('\n')).to.have.length(1);
+    expect(stderr).to.match(/apt-get install cmake make g\+\+/);
+  });
+
+  it('believes no library that has changed, lost its stamp, or was made from something else', () => {
+    copyFileSync(builtLightgbmPath(), library());
+    const stamp = join(into, 'lib_lightgbm.json');
+    writeFileSync(stamp, JSON.stringify(stampOf(into, 'these inputs', null)));
+    expect(isBuilt(into, 'these inputs')).to.equal(true);
+    expect(isBuilt(into, 'other inputs')).to.equal(false);
+    truncateSync(library(), 1_000_000);
+    expect(isBuilt(into, 'these inputs')).to.equal(false);
+    copyFileSync(builtLightgbmPath(), library());
+    rmSync(stamp);
+    expect(isBuilt(into, 'these inputs')).to.equal(false);
+  });
+});

@@ -1,0 +1,57 @@
+// Whether what stands in build/native is what would be built now. Imports nothing but Node, because every `make` asks.
+
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The npm package that carries LightGBM's whole source (MIT; CUDA sources, Eigen and fmt included). */
+export const lightgbmPackage = {
+  name: 'lightgbm',
+  version: '1.0.27',
+  lightgbmVersion: '4.1.0.99',
+  sha512:
+    '4E/Gjr3FqQl9U3z0BMuuViTlvO7T9oGMcfa3Jp2MRyKWWSJxFPs7xDTlzrEaBBG6iA69S/AcGn1lgMCuZT8qsg==',
+} as const;
+
+/** What a build was made from and what it gave; kept beside the library. */
+export interface BuildStamp {
+  readonly inputs: string;
+  readonly library_sha256: string;
+  /** null for a library that was built elsewhere */
+  readonly lightgbm_version: string | null;
+}
+
+/** Paths of the library and of its stamp in a build folder. */
+export const libraryIn = (into: string): string => join(into, 'lib_lightgbm.so');
+export const stampIn = (into: string): string => join(into, 'lib_lightgbm.json');
+
+/** What decides the result: the library that was named, or our CMake project, its sources and the pinned package. */
+export function inputsOf(named: string | null): string {
+  if (named !== null) return `library ${named}`;
+  const folder = import.meta.dirname;
+  const files = globSync('**/{CMakeLists.txt,*.cpp,*.h,*.cu,*.cuh}', { cwd: folder }).sort();
+  const digests = files.map((file) => `${file} ${sha256(join(folder, file))}`);
+  return createHash('sha256')
+    .update([lightgbmPackage.sha512, ...digests].join('\n'))
+    .digest('hex');
+}
+
+/** True if the library stands there whole and was made from these inputs. */
+export function isBuilt(into: string, inputs: string): boolean {
+  try {
+    const stamp = JSON.parse(readFileSync(stampIn(into), 'utf8')) as BuildStamp;
+    return stamp.inputs === inputs && stamp.library_sha256 === sha256(libraryIn(into));
+  } catch {
+    return false;
+  }
+}
+
+/** The stamp of a library that has just been put in its place. */
+export const stampOf = (into: string, inputs: string, version: string | null): BuildStamp => ({
+  inputs,
+  library_sha256: sha256(libraryIn(into)),
+  lightgbm_version: version,
+});
+
+const sha256 = (path: string): string =>
+  createHash('sha256').update(readFileSync(path)).digest('hex');

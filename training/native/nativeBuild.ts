@@ -1,0 +1,138 @@
+// The build itself: lock, tools, source, compilers. A library appears by a rename when it is whole, and its stamp after
+// it, so what a killed build leaves is never believed.
+
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { projectPath, SluiceError, stagingPath, writeFileAtomic } from '../../core/index.ts';
+import { isBuilt, libraryIn, lightgbmPackage, stampIn, stampOf } from './buildStamp.ts';
+import { findLightgbm } from './lightgbmLibrary.ts';
+import { lightgbmSource } from './lightgbmSource.ts';
+
+/** Says one line to the person who waits. */
+export type Say = (line: string) => void;
+
+/**
+ * Builds the libraries, or puts a link to one that was named in their place. A second build of the same folder waits.
+ * @throws SluiceError `tool_missing` | `native_failed` | `io_failed` | `input_invalid`
+ */
+export async function buildNative(
+  into: string,
+  named: string | null,
+  inputs: string,
+  say: Say,
+): Promise<void> {
+  mkdirSync(into, { recursive: true });
+  const lock = lockFolder(into, say);
+  if (isBuilt(into, inputs)) return; // by the build that was waited for
+  if (named !== null) {
+    publish(into, inputs, named, null, (staging) => symlinkSync(named, staging));
+    say(`Using ${named}.`);
+    return;
+  }
+  needTools();
+  const built = await compile(into, await lightgbmSource(into), lock, say);
+  publish(into, inputs, built, lightgbmPackage.lightgbmVersion, (staging) =>
+    copyFileSync(built, staging),
+  );
+  say(`Built ${libraryIn(into)}.`);
+}
+
+/**
+ * Takes the kernel's lock of the folder; it is let go when this process and every compiler it started have ended.
+ * @returns the lock's file descriptor, for children to hold
+ */
+function lockFolder(into: string, say: Say): number {
+  const lock = openSync(join(into, '.lock'), 'a');
+  const take = (...flags: string[]) =>
+    spawnSync('flock', [...flags, '3'], { stdio: ['ignore', 'ignore', 'ignore', lock] }).status;
+  if (take('-n') === 1) {
+    say('Another build of the native libraries is at work; waiting for it.');
+    take();
+  }
+  return lock;
+}
+
+function needTools(): void {
+  const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
+  const missing = ['cmake', 'make', 'g++', 'npm', 'tar'].filter((program) => !has(program));
+  if (missing.length > 0)
+    throw new SluiceError(
+      'tool_missing',
+      `The native build needs ${missing.join(' and ')}; on Debian: apt-get install ${missing.join(' ')}`,
+      { missing },
+    );
+}
+
+/** @returns path of the library in the build tree */
+async function compile(into: string, source: string, lock: number, say: Say): Promise<string> {
+  const tree = join(into, 'cmake');
+  const unfinished = join(into, '.unfinished');
+  // a killed compiler may leave half an object file that make would take for a whole one
+  if (existsSync(unfinished)) rmSync(tree, { recursive: true, force: true });
+  mkdirSync(tree, { recursive: true });
+  writeFileSync(unfinished, '');
+  const log = join(into, 'build.log');
+  writeFileSync(log, '');
+  say('Building LightGBM: about 4 minutes on 2 cores, once.');
+  const project = projectPath('training', 'native');
+  await runLogged('cmake', ['-S', project, '-B', tree, `-DLIGHTGBM_SOURCE=${source}`], log, lock);
+  await runLogged('cmake', ['--build', tree, '--parallel', String(jobs())], log, lock);
+  rmSync(unfinished);
+  return join(tree, 'lib_lightgbm.so');
+}
+
+/** One compiler per core, as far as memory reaches at 1 GiB each. */
+const jobs = (): number =>
+  Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 2 ** 30)));
+
+function runLogged(
+  program: string,
+  args: readonly string[],
+  log: string,
+  lock: number,
+): Promise<void> {
+  const out = openSync(log, 'a');
+  const child = spawn(program, args, { stdio: ['ignore', out, out, lock] });
+  const { promise, resolve: done, reject } = Promise.withResolvers<void>();
+  child.once('error', reject);
+  child.once('close', (code) => {
+    if (code === 0) return done();
+    const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+    reject(
+      new SluiceError('native_failed', `The native build failed; the end of ${log}:\n${tail}`, {
+        log,
+      }),
+    );
+  });
+  return promise;
+}
+
+/** Tries a library, then puts it in its place by a rename, and its stamp beside it. */
+function publish(
+  into: string,
+  inputs: string,
+  library: string,
+  version: string | null,
+  place: (staging: string) => void,
+): void {
+  findLightgbm(library);
+  const staging = stagingPath(libraryIn(into));
+  rmSync(staging, { force: true });
+  place(staging);
+  rmSync(stampIn(into), { force: true });
+  renameSync(staging, libraryIn(into));
+  const stamp = stampOf(into, inputs, version);
+  writeFileAtomic(stampIn(into), `${JSON.stringify(stamp, null, 2)}\n`);
+}
