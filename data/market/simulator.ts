@@ -183,7 +183,6 @@ function simulateSymbol(
   const hidden = drawHoles(random.fork('holes'), steps, 1 / 1500, 3);
   const activity = createActivity(random.fork('volume'), panel.timeframeMs);
   let close = 100 * Math.exp(2 * random.normal());
-  const unitVolume = activity.quotePerBar / close;
   let flow = 0;
   let signal = 0;
   for (let t = 0; t < steps; t += 1) {
@@ -209,7 +208,7 @@ function simulateSymbol(
         open,
         close,
         reach: isFlat ? [0, 0] : reach,
-        volume: isFlat ? 0 : unitVolume * share,
+        volume: isFlat ? 0 : (activity.quotePerBar * share) / close,
       };
       placeBar(panel, at, bar, flow);
     }
@@ -227,7 +226,7 @@ function simulateSymbol(
 function createActivity(random: Random, timeframeMs: number) {
   let wander = 0;
   return {
-    quotePerBar: 2e7 * (timeframeMs / hourMs) * Math.exp(random.normal()),
+    quotePerBar: 2e7 * (timeframeMs / hourMs) * Math.exp(0.5 * random.normal()),
     /** Share of the usual volume in a bar. */
     next(openMs: number, hourlyVolatility: number, noise: number): number {
       wander = 0.8 * wander + 0.2 * random.normal();

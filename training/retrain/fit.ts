@@ -34,7 +34,7 @@ export interface CrossValidation {
   readonly cpcvPaths: readonly { path: number; rank_ic: number; r2: number }[];
   /** [n] prediction of the model that did not see the row; NaN where no purged k-fold model tested it */
   readonly outOfFold: Float64Array;
-  /** median of the early-stopped rounds over the purged k-folds: the rounds of the final fit */
+  /** rounds of the final fit: where the stopping losses of the purged k-folds, averaged, are smallest */
   readonly rounds: number;
 }
 
@@ -89,6 +89,7 @@ export async function crossValidate(
   ];
   const reports: FoldReport[] = [];
   const predictions: Float64Array[] = [];
+  const stoppingLosses: Float64Array[] = [];
   for (const [done, { scheme, i, fold }] of jobs.entries()) {
     progress.update(`fold ${done + 1}/${jobs.length} (${scheme})`, (0.9 * done) / jobs.length);
     const tested = await fitFold(
@@ -98,6 +99,7 @@ export async function crossValidate(
     );
     reports.push({ scheme, fold: i, ...tested.report });
     predictions.push(tested.predictions);
+    if (scheme === 'purged_k_fold') stoppingLosses.push(tested.stoppingLoss);
   }
   const outOfFold = new Float64Array(dataset.rows).fill(Number.NaN);
   kFolds.forEach((fold, k) => {
@@ -111,8 +113,7 @@ export async function crossValidate(
     const values = assemblePath(cpcv, path, cpcvPredictions);
     return { path, rank_ic: rankCorrelation(values, labels), r2: r2AgainstZero(values, labels) };
   });
-  const stopped = reports.slice(0, kFolds.length).map((fold) => fold.rounds);
-  return { folds: reports, cpcvPaths, outOfFold, rounds: median(stopped) };
+  return { folds: reports, cpcvPaths, outOfFold, rounds: bestRounds(stoppingLosses) };
 }
 
 async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
@@ -137,9 +138,11 @@ async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
   const test = rowsOf(dataset, fold.test);
   const predictions = model.predict(test.features, test.rows);
   const rounds = model.bestIteration;
+  const stoppingLoss = Float64Array.from(model.history, ({ validation }) => validation!);
   model.close();
   return {
     predictions,
+    stoppingLoss,
     report: {
       test_from: Math.min(...fold.testBlocks.map((block) => block.from)),
       test_to: Math.max(...fold.testBlocks.map((block) => block.to)),
@@ -169,7 +172,14 @@ function splitForStopping({ samples, folds }: FitContext, train: Int32Array) {
   );
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
+/**
+ * One fold's stopping round is mostly noise when the signal is faint; the mean of all folds' losses, each relative to
+ * its first round, is not. Rounds beyond the shortest history are not looked at.
+ */
+function bestRounds(losses: readonly Float64Array[]): number {
+  const length = Math.min(...losses.map((loss) => loss.length));
+  const mean = Float64Array.from({ length }, (_, round) =>
+    losses.reduce((sum, loss) => sum + loss[round]! / loss[0]!, 0),
+  );
+  return 1 + mean.indexOf(mean.reduce((least, value) => Math.min(least, value)));
 }

@@ -59,11 +59,21 @@ export function checkPromotion(
   seed: number,
 ): RuleCheck[] {
   const windows: WindowName[] = ['validation', 'forward_oos'];
-  return [
-    ...windows.flatMap((window) =>
-      windowChecks(window, policy[window], baseline[window], rules, seed),
+  const own = windows.map((window) => policy[window].metrics.daily.returns);
+  const advantage = windows.map((window) =>
+    policy[window].metrics.daily.returns.map(
+      (dayReturn, day) => dayReturn - baseline[window].metrics.daily.returns[day]!,
     ),
-    deflatedCheck(policy, rules, trialCount),
+  );
+  return [
+    ...windows.flatMap((window, i) => [
+      signCheck('net_return_positive', window, own[i]!, 'zero'),
+      signCheck('above_frozen_baseline', window, advantage[i]!, 'the frozen baseline'),
+      ...limitChecks(window, policy[window], rules),
+    ]),
+    luckCheck('beats_zero', own.flat(), 'zero', rules, seed),
+    luckCheck('beats_frozen_baseline', advantage.flat(), 'the frozen baseline', rules, seed),
+    deflatedCheck(own.flat(), rules, trialCount),
   ];
 }
 
@@ -72,63 +82,55 @@ export function brokenRules(checks: readonly RuleCheck[]): string[] {
   return checks.filter((check) => !check.passed).map((check) => `${check.window}: ${check.text}`);
 }
 
-function windowChecks(
+/** Each window must point the right way; whether that is luck is asked once, of both windows together. */
+function signCheck(
+  rule: string,
   window: WindowName,
-  { metrics }: ArmRun,
-  baseline: ArmRun,
-  rules: Rules,
-  seed: number,
-): RuleCheck[] {
-  const own = metrics.daily.returns;
-  const others = baseline.metrics.daily.returns;
-  const advantage = own.map((dayReturn, day) => dayReturn - others[day]!);
-  const mean = (rule: string, values: readonly number[], against: string) =>
-    meanCheck({ rule, window, values, against, rules, seed });
+  values: readonly number[],
+  against: string,
+): RuleCheck {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const text = `net return per day against ${against}: ${bps(mean)}, needed above 0`;
+  return { rule, window, passed: mean > 0, value: mean, limit: 0, text };
+}
+
+function limitChecks(window: WindowName, { metrics }: ArmRun, rules: Rules): RuleCheck[] {
+  const check = (rule: string, value: number, limit: number): RuleCheck => {
+    const text = `${rule} ${value.toFixed(4)}, allowed ${limit}`;
+    return { rule, window, passed: value <= limit, value, limit, text };
+  };
   return [
-    mean('beats_zero', own, 'zero'),
-    mean('beats_frozen_baseline', advantage, 'the frozen baseline'),
-    limitCheck('max_drawdown', window, Math.abs(metrics.max_drawdown), rules.max_drawdown),
-    limitCheck('reject_rate', window, metrics.reject_rate, rules.max_reject_rate),
+    check('max_drawdown', Math.abs(metrics.max_drawdown), rules.max_drawdown),
+    check('reject_rate', metrics.reject_rate, rules.max_reject_rate),
   ];
 }
 
-interface MeanQuestion {
-  readonly rule: string;
-  readonly window: WindowName;
-  /** [days] net daily returns, or differences of them */
-  readonly values: readonly number[];
-  readonly against: string;
-  readonly rules: Rules;
-  readonly seed: number;
-}
-
-/** Is the mean above zero beyond luck? Stationary bootstrap, one-sided. */
-function meanCheck({ rule, window, values, against, rules, seed }: MeanQuestion): RuleCheck {
-  const allowed = 1 - rules.confidence;
-  const interval = stationaryBootstrap(Float64Array.from(values), {
-    random: createRandom(seed).fork(`${rule} ${window}`),
+/** Is the mean above zero beyond luck? Stationary bootstrap over both windows, one-sided. */
+function luckCheck(
+  rule: string,
+  values: readonly number[],
+  against: string,
+  rules: Rules,
+  seed: number,
+): RuleCheck {
+  const limit = 1 - rules.confidence;
+  const { estimate, low, high, p_value } = stationaryBootstrap(Float64Array.from(values), {
+    random: createRandom(seed).fork(rule),
     resamples: rules.bootstrap_draws,
   });
-  const bps = (share: number) => `${(1e4 * share).toFixed(2)} bps`;
   return {
     rule,
-    window,
-    passed: interval.estimate > 0 && interval.p_value <= allowed,
-    value: interval.p_value,
-    limit: allowed,
-    text: `net return per day against ${against}: ${bps(interval.estimate)} [${bps(interval.low)}, ${bps(interval.high)}], p ${interval.p_value.toFixed(4)}, allowed ${allowed.toFixed(4)}`,
+    window: 'both',
+    passed: estimate > 0 && p_value <= limit,
+    value: p_value,
+    limit,
+    text: `net return per day against ${against}: ${bps(estimate)} [${bps(low)}, ${bps(high)}], p ${p_value.toFixed(4)}, allowed ${limit.toFixed(4)}`,
   };
 }
 
-function limitCheck(rule: string, window: WindowName, value: number, limit: number): RuleCheck {
-  const text = `${rule} ${value.toFixed(4)}, allowed ${limit}`;
-  return { rule, window, passed: value <= limit, value, limit, text };
-}
+const bps = (share: number): string => `${(1e4 * share).toFixed(2)} bps`;
 
-function deflatedCheck(policy: ArmRuns, rules: Rules, trialCount: number): RuleCheck {
-  const returns = [policy.validation, policy.forward_oos].flatMap(
-    (run) => run.metrics.daily.returns,
-  );
+function deflatedCheck(returns: readonly number[], rules: Rules, trialCount: number): RuleCheck {
   const moments = sharpeMoments(Float64Array.from(returns));
   const value = moments === null ? null : deflatedBy(moments, trialCount);
   const shown = value === null ? 'does not exist (returns are constant)' : value.toFixed(4);
