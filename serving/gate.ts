@@ -1,14 +1,7 @@
-// The gate, wired to the store: the command, and the judgement that the command line hands to training.
+// The command `gate`, wired to the store; and the judgement that the command line hands to training.
 
 import { join } from 'node:path';
-import type {
-  CommandIo,
-  CommandResult,
-  DataRegime,
-  Policy,
-  RunRecord,
-  RunSource,
-} from '../core/index.ts';
+import type { CommandIo, CommandResult, DataRegime, Policy, RunSource } from '../core/index.ts';
 import { finishedRuns, openDatabase, saveVerdict, tallyRuns } from '../data/store/index.ts';
 import {
   gateFilters,
@@ -41,30 +34,8 @@ export async function gate(options: GateCommandOptions, io: CommandIo): Promise<
       saveVerdict: (verdict: Readonly<Record<string, unknown>>, at: number) =>
         saveVerdict(db, verdict, at),
     };
-    return await gateOver(options, store, io.clock);
+    return await judgeStored(options, store, io.clock);
   } finally {
     await db.close();
   }
-}
-
-/** What a retrain asks. */
-export interface RunsQuestion {
-  readonly policy: Policy;
-  readonly artifactDigest: string;
-  readonly minCompletedRuns: number;
-  readonly minObservationDays: number;
-}
-
-/** The verdict over given runs; stores nothing. */
-export function judgeRuns(
-  runs: readonly RunRecord[],
-  question: RunsQuestion,
-): Verdict & Readonly<Record<string, unknown>> {
-  const { policy, artifactDigest } = question;
-  const requirements = gateRequirementsSchema.parse({
-    min_completed_runs: question.minCompletedRuns,
-    min_observation_days: question.minObservationDays,
-  });
-  const filters = gateFilters({ policy, artifactDigest });
-  return { ...judge(selectEvidence(runs, filters), requirements) };
 }

@@ -25,6 +25,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'models/evaluate': ['core', 'models/backtest'],
   'models/artifact': ['core', 'data/feature', 'models/score', 'models/trade'],
   'models/main.ts': [...data, ...models],
+  'models/backtestCommand.ts': [...data, ...models],
   'training/native': ['core'],
   'training/gbdt': ['core', 'data/dataset', 'models/score', 'training/native'],
   'training/baseline': ['core', 'data/dataset', 'models/score'],
@@ -45,15 +46,15 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'serving/monitor': ['core'],
   'serving/http': ['core', ...serving],
   'serving/main.ts': [...data, ...models, ...serving, 'serving/http'],
+  'serving/gate.ts': [...data, 'serving/release'],
   'sluice.ts': [
     'core',
     'data/main.ts',
-    'data/store',
     'models/main.ts',
+    'models/backtestCommand.ts',
     'training/main.ts',
-    'training/native',
     'serving/main.ts',
-    'serving/release',
+    'serving/gate.ts',
   ],
 };
 
