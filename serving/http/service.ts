@@ -51,6 +51,7 @@ export function createService(options: ServiceOptions): Service {
   let phase: Phase = 'loading';
   let current: LoadedModel | undefined;
   let inFlight = 0;
+  metrics.watchInFlight(() => inFlight);
   return {
     ...options,
     phase: () => phase,
@@ -72,12 +73,10 @@ export function createService(options: ServiceOptions): Service {
         );
       }
       inFlight += 1;
-      metrics.inFlight(inFlight);
       return undefined;
     },
     leave() {
       inFlight -= 1;
-      metrics.inFlight(inFlight);
     },
   };
 }

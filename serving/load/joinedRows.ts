@@ -1,5 +1,6 @@
-// Single rows that ask in the same turn of the event loop are scored in one run. Nobody waits for company, and no
-// answer changes: with one thread a row's score does not depend on its batch (the golden replay checks that).
+// The first single row is scored at once; rows that ask while a run is on its way go together in the next one. Nobody
+// waits for company, and no answer changes: with one thread a row's score does not depend on its batch (the golden
+// replay checks that).
 
 /** Scores rows together; what it returns may be overwritten by the next call. */
 type ScoreRows = (rows: readonly Float32Array[]) => Promise<Float64Array>;
@@ -24,8 +25,6 @@ export function joinRows(
 
   async function runWaiting(): Promise<void> {
     running = true;
-    // lets every request that has already arrived in this turn join
-    await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const joined = waiting.splice(0, maxRows);
       try {

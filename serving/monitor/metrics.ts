@@ -8,7 +8,8 @@ export interface ServingMetrics {
   answered(route: string, status: number, seconds: number): void;
   predicted(policy: string, rows: number): void;
   refused(reason: string): void;
-  inFlight(count: number): void;
+  /** Where the number of predictions between arrival and answer is read, once per scrape. */
+  watchInFlight(count: () => number): void;
   recordsLost(count: number, why: string): void;
   /** The model that answers from now on. */
   serves(model: ServedIdentity): void;
@@ -64,10 +65,14 @@ export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions
     labelNames: ['reason'],
     registers,
   });
-  const flight = new Gauge({
+  let countInFlight = () => 0;
+  new Gauge({
     name: 'sluice_in_flight',
     help: 'Predictions between arrival and answer',
     registers,
+    collect() {
+      this.set(countInFlight());
+    },
   });
   const lost = new Counter({
     name: 'sluice_records_lost_total',
@@ -97,7 +102,9 @@ export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions
     },
     predicted: (policy, count) => rows.inc({ policy }, count),
     refused: (reason) => refusals.inc({ reason }),
-    inFlight: (count) => flight.set(count),
+    watchInFlight(count) {
+      countInFlight = count;
+    },
     recordsLost: (count, why) => lost.inc({ why }, count),
     serves({ manifest, digest, keyHint }) {
       artifact.reset();

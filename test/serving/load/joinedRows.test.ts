@@ -4,7 +4,7 @@ import { joinRows } from '../../../serving/load/joinedRows.ts';
 const row = (value: number) => Float32Array.of(value);
 
 describe('rows that are scored together', () => {
-  it('go in one run when they ask in one turn, each with its own answer', async () => {
+  it('go together while a run is on its way, each with its own answer', async () => {
     const runs: number[] = [];
     const score = joinRows(async (rows) => {
       runs.push(rows.length);
@@ -12,7 +12,7 @@ describe('rows that are scored together', () => {
     }, 4);
     const scores = await Promise.all([1, 2, 3, 4, 5, 6].map((value) => score(row(value))));
     expect(scores.map(([value]) => value)).to.deep.equal([2, 4, 6, 8, 10, 12]);
-    expect(runs).to.deep.equal([4, 2]);
+    expect(runs).to.deep.equal([1, 4, 1]);
   });
 
   it('never overlap, also when more ask while a run is on its way', async () => {
