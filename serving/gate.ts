@@ -3,14 +3,9 @@
 import { join } from 'node:path';
 import type { CommandIo, CommandResult, DataRegime, Policy, RunSource } from '../core/index.ts';
 import { finishedRuns, openDatabase, saveVerdict, tallyRuns } from '../data/store/index.ts';
-import {
-  gateFilters,
-  gate as gateOver,
-  gateRequirementsSchema,
-  judge,
-  selectEvidence,
-  type Verdict,
-} from './release/index.ts';
+import { gate as judgeStored } from './release/index.ts';
+
+export { judgeRuns } from './release/index.ts';
 
 /** Options of `gate`. */
 export interface GateCommandOptions {

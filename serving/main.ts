@@ -1,17 +1,10 @@
 // The commands of serving. The only file of serving that reads the environment and makes clocks, ids and connections.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type CommandIo,
-  type CommandResult,
-  projectPath,
-  readJson,
-  SluiceError,
-} from '../core/index.ts';
+import { type CommandIo, type CommandResult, projectPath, readJson } from '../core/index.ts';
 import { openDatabase, recordPredictions } from '../data/store/index.ts';
-import { readKeyFile } from '../models/artifact/index.ts';
+import { latestArtifactFolder, readKeyFile } from '../models/artifact/index.ts';
 import { createService, routesOf, type Service, startServer } from './http/index.ts';
 import { type LoadedModel, loadModel } from './load/index.ts';
 import { createLog, createMetrics, type Log, logLevels } from './monitor/index.ts';
@@ -19,7 +12,7 @@ import { createPredictor, createRecorder, type Recorder, refusalStatus } from '.
 
 /** What `serve` is told. */
 export interface ServeOptions {
-  /** artifact directory; absent: the newest under `out`, a promoted one before any other */
+  /** artifact directory; absent: the promoted one of `out`, else the latest */
   readonly artifact?: string;
   readonly host?: string;
   readonly port?: number;
@@ -43,7 +36,7 @@ const recordCapacity = 10_000;
  */
 export async function serve(options: ServeOptions, io: CommandIo): Promise<CommandResult> {
   const { out = 'artifacts', host = '127.0.0.1', port = 8080 } = options;
-  const dir = options.artifact ?? newestArtifact(join(out, 'models'));
+  const dir = options.artifact ?? latestArtifactFolder(out);
   const publicKeysPem = [readKeyFile(options.key ?? join(out, 'keys', 'signing.pub.pem'))];
   const log = createLog(logLevels.find((level) => level === io.env.LOG_LEVEL) ?? 'info');
   const store = await openRecorder(io, log);
@@ -154,32 +147,3 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 const version = (): string =>
   (readJson(projectPath('package.json')) as { version: string }).version;
-
-/** The newest artifact under `models/<name>/<version>`, by what the manifests say; what is chosen is then verified. */
-function newestArtifact(models: string): string {
-  const candidates = foldersIn(models)
-    .flatMap(foldersIn)
-    .filter((dir) => existsSync(join(dir, 'manifest.json')))
-    .map((dir) => {
-      const { policy, created_at } = readJson(join(dir, 'manifest.json')) as Record<
-        string,
-        unknown
-      >;
-      return { dir, rank: (policy === null ? 0 : 1e15) + Number(created_at) };
-    })
-    .sort((a, b) => b.rank - a.rank || (a.dir < b.dir ? 1 : -1));
-  const newest = candidates[0];
-  if (newest !== undefined) return newest.dir;
-  throw new SluiceError(
-    'input_missing',
-    `Expected an artifact under ${models}, found none; run retrain, or name one with --artifact.`,
-    { models },
-  );
-}
-
-const foldersIn = (path: string): string[] =>
-  existsSync(path)
-    ? readdirSync(path, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-        .map((entry) => join(path, entry.name))
-    : [];

@@ -8,6 +8,7 @@ export {
 export { type ArtifactLimits, defaultLimits, readFolder } from './folder.ts';
 export type { GoldenScores } from './golden.ts';
 export { createKeyFiles, type KeyFiles, readKeyFile } from './keyFiles.ts';
+export { latestArtifactFolder, writeLatestArtifact } from './latestArtifact.ts';
 export {
   artifactFile,
   featureSchemaOf,

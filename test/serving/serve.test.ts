@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type CommandIo, SluiceError, silent } from '../../core/index.ts';
-import { publishArtifact } from '../../models/artifact/index.ts';
+import { publishArtifact, writeLatestArtifact } from '../../models/artifact/index.ts';
 import { treeScorer } from '../../models/score/index.ts';
 import { type ServeOptions, serve } from '../../serving/main.ts';
 import { keys, nowMs } from '../models/artifact/samples.ts';
@@ -18,7 +18,10 @@ describe('the command serve', () => {
     out = mkdtempSync(join(tmpdir(), 'sluice-serve-'));
     mkdirSync(join(out, 'keys'));
     writeFileSync(join(out, 'keys', 'signing.pub.pem'), keys.publicKeyPem);
-    await publishArtifact(join(out, 'models', 'liquid_test', '1'), signedArtifact());
+    const built = signedArtifact();
+    const path = join('models', 'liquid_test', '1');
+    await publishArtifact(join(out, path), built);
+    writeLatestArtifact(out, { path, digest: built.digest }, false);
   });
   afterEach(() => rmSync(out, { recursive: true, force: true }));
 
@@ -49,7 +52,7 @@ describe('the command serve', () => {
     return ended;
   }
 
-  it('serves the newest artifact of a folder on loopback until it is told to stop', async () => {
+  it('serves the latest artifact of a folder on loopback until it is told to stop', async () => {
     let digest = '';
     const result = await whileServing({}, async (url) => {
       expect(url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/);

@@ -14,7 +14,7 @@ import {
   sweepStaging,
 } from '../../core/index.ts';
 import type { Database } from '../../data/store/index.ts';
-import { createKeyFiles, readKeyFile } from '../../models/artifact/index.ts';
+import { createKeyFiles, readKeyFile, writeLatestArtifact } from '../../models/artifact/index.ts';
 import { checkRunSource } from '../../models/backtest/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { RetrainReport } from '../report/index.ts';
@@ -123,6 +123,11 @@ export async function retrain(
       startedAt,
       finishedAt: clock(),
     });
+    writeLatestArtifact(
+      out,
+      { path: model.path, digest: model.digest },
+      experiment.promotedPolicy !== null,
+    );
     return { report, htmlPath: writeReport(out, report) };
   } finally {
     experiment.model.close();
