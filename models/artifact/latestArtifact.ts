@@ -33,15 +33,14 @@ export function writeLatestArtifact(
  */
 export function latestArtifactFolder(out: string): string {
   const file = join(out, 'latest.json');
-  if (!existsSync(file)) {
-    throw new SluiceError(
-      'input_missing',
-      `Expected an artifact under ${out}, found none; run retrain, or name one with --artifact.`,
-      { out },
-    );
-  }
-  const { latest, promoted } = readLatest(file);
-  return join(out, (promoted ?? latest).path);
+  const named = existsSync(file) ? readLatest(file) : null;
+  const folder = named === null ? null : join(out, (named.promoted ?? named.latest).path);
+  if (folder !== null && existsSync(folder)) return folder;
+  throw new SluiceError(
+    'input_missing',
+    `Expected an artifact under ${out}, found ${folder === null ? 'none' : `that ${folder} is gone`}; run retrain, or name one with --artifact.`,
+    { out },
+  );
 }
 
 const readLatest = (file: string): LatestArtifact =>

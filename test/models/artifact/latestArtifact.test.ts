@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -11,12 +11,14 @@ describe('latest.json', () => {
   });
   afterEach(() => rmSync(out, { recursive: true }));
 
-  const name = (version: string, promoted: boolean) =>
+  const name = (version: string, promoted: boolean) => {
+    mkdirSync(join(out, 'models', 'm', version), { recursive: true });
     writeLatestArtifact(
       out,
       { path: `models/m/${version}`, digest: version.repeat(64).slice(0, 64) },
       promoted,
     );
+  };
 
   it('names the latest artifact while none was promoted', () => {
     name('1', false);
