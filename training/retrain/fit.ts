@@ -116,7 +116,11 @@ export async function crossValidate(
   return { folds: reports, cpcvPaths, outOfFold, rounds: bestRounds(stoppingLosses) };
 }
 
-async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
+/**
+ * Fits and tests one fold, once its audit has found no leak.
+ * @throws SluiceError `internal` if a training label meets a test label, or a row is in both
+ */
+export async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
   const { dataset, intervals } = context.samples;
   const audit = auditFold(intervals, fold);
   if (audit.overlap > 0 || audit.shared > 0) {
@@ -158,8 +162,14 @@ async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
   };
 }
 
-/** The latest part of the training rows decides when to stop; rows whose labels reach into it are purged. */
-function splitForStopping({ samples, folds }: FitContext, train: Int32Array) {
+/**
+ * The latest part of the training rows decides when to stop; rows whose labels reach into it are purged.
+ * @throws SluiceError `out_of_range` if either part is empty
+ */
+export function splitForStopping(
+  { samples, folds }: Pick<FitContext, 'samples' | 'folds'>,
+  train: Int32Array,
+) {
   const { intervals, embargoMs } = samples;
   const part = selectIntervals(intervals, train);
   const cut = part.start[Math.floor(train.length * (1 - folds.stopping_frac))]!;
@@ -173,10 +183,12 @@ function splitForStopping({ samples, folds }: FitContext, train: Int32Array) {
 }
 
 /**
- * One fold's stopping round is mostly noise when the signal is faint; the mean of all folds' losses, each relative to
- * its first round, is not. Rounds beyond the shortest history are not looked at.
+ * The round at which the mean of the folds' stopping losses is smallest. One fold's stopping round is mostly noise when
+ * the signal is faint; the mean of all folds' losses, each relative to its first round, is not. Rounds beyond the
+ * shortest history are not looked at.
+ * @param losses per fold, loss after each round
  */
-function bestRounds(losses: readonly Float64Array[]): number {
+export function bestRounds(losses: readonly Float64Array[]): number {
   const length = Math.min(...losses.map((loss) => loss.length));
   const mean = Float64Array.from({ length }, (_, round) =>
     losses.reduce((sum, loss) => sum + loss[round]! / loss[0]!, 0),

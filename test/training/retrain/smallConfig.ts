@@ -1,0 +1,43 @@
+// The committed config with fewer days, rounds and folds: a whole retrain on it takes a few seconds.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectPath } from '../../../core/index.ts';
+import { type RetrainConfig, readRetrainConfig } from '../../../training/retrain/index.ts';
+
+/** A day on which every run of a test is made, so that equal runs give equal bytes. */
+export const asOf = Date.UTC(2026, 0, 31);
+
+/** Two simulated symbols over 200 days, nine folds, few rounds. */
+export function smallConfig(): RetrainConfig {
+  const config = readRetrainConfig(projectPath('configs', 'default.json'));
+  return {
+    ...config,
+    name: 'small',
+    data: { ...config.data, simulator: { seed: 7, symbols: 2, days: 200, alpha: 1 } },
+    folds: {
+      purged_k: 2,
+      cpcv_groups: 3,
+      cpcv_test_groups: 1,
+      walk_forward: 1,
+      stopping_frac: 0.3,
+    },
+    gbdt: {
+      ...config.gbdt,
+      rounds: 20,
+      learning_rate: 0.2,
+      early_stopping_rounds: 20,
+      min_data_in_leaf: 50,
+    },
+    baseline: { ...config.baseline, rounds: 10, learning_rate: 0.2, min_data_in_leaf: 50 },
+    ridge_lambdas: [0.1, 10],
+    promotion: { ...config.promotion, bootstrap_draws: 400 },
+  };
+}
+
+/** Writes a config into a folder. @returns its path */
+export function writeConfig(folder: string, config: unknown, name = 'config.json'): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(config, null, 2));
+  return path;
+}
