@@ -202,7 +202,7 @@ function recordOf(parts: RecordParts): RunRecord {
     policy: options.policy,
     data_version: panel.dataVersion,
     window,
-    trial_count: 1,
+    trial_count: manifest.trial_count,
     config_digest: manifest.lineage.config_digest,
     feature_version: manifest.feature_version,
     code_version: code.commit,

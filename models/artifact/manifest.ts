@@ -87,6 +87,8 @@ const draftShape = {
     .max(1000),
   windows: z.strictObject({ search: span, validation: span, forward_oos: span }),
   trade: tradeConfigSchema,
+  /** configs ever tried on this market when the model was made, this one among them: what its Sharpe is deflated by */
+  trial_count: z.int().positive(),
   seed: z.int(),
   code_version: z.strictObject({
     commit: z.string().regex(/^([0-9a-f]{40}|unknown)$/),

@@ -30,7 +30,7 @@ export interface Tree {
   readonly leafCover: Float64Array;
 }
 
-/** A sum of trees. Leaf values lie on a grid so coarse that float64 sums are exact in any order (docs/decisions). */
+/** A sum of trees. Leaf values lie on a grid so coarse that float64 sums are exact in any order (docs/decisions/003). */
 export interface TreeEnsemble {
   readonly featureCount: number;
   readonly trees: readonly Tree[];

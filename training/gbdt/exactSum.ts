@@ -1,4 +1,4 @@
-// Leaf values on a grid, so that the sum over trees has no rounding and hence no order (docs/decisions).
+// Leaf values on a grid, so that the sum over trees has no rounding and hence no order (docs/decisions/003).
 
 import type { TreeEnsemble } from '../../models/score/index.ts';
 

@@ -22,7 +22,7 @@ export interface GbdtFit extends GbdtData {
   readonly progress?: Progress;
   /** Stops between two rounds. */
   readonly signal?: AbortSignal;
-  /** Told after each round, counted from 1. What it throws ends the fit. */
+  /** Told of each round in order, counted from 1, some milliseconds late. What it throws ends the fit. */
   readonly onIteration?: (iteration: number, round: GbdtRound) => void;
 }
 

@@ -12,9 +12,9 @@ export interface TrainerRequest {
   readonly answers: MessagePort;
 }
 
-/** What the background thread answers: any number of rounds, then one of the others. */
+/** What the background thread answers: rounds, a few at a time, and in the end one of the others. */
 export type TrainerAnswer =
-  | { readonly kind: 'round'; readonly round: GbdtRound }
+  | { readonly kind: 'rounds'; readonly rounds: readonly GbdtRound[] }
   | { readonly kind: 'done'; readonly text: string | null }
   | {
       readonly kind: 'failed';
@@ -76,7 +76,7 @@ async function conversation(
     }
   };
   port.on('message', (answer: TrainerAnswer) => {
-    if (answer.kind === 'round') round(answer.round);
+    if (answer.kind === 'rounds') answer.rounds.forEach(round);
     else if (thrown.length > 0) reject(thrown[0]);
     else if (answer.kind === 'done') resolve(answer.text);
     else reject(new SluiceError(answer.code, answer.message, answer.context));

@@ -3,7 +3,7 @@
 // lives on the thread that opened the library; work in the background is a worker thread, not an async call.
 
 import { existsSync, readFileSync } from 'node:fs';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { projectPath, readJson, SluiceError } from '../../core/index.ts';
 
 /** Numbers in memory: a typed array of this thread, or the address of one that another thread keeps alive. */
@@ -60,12 +60,18 @@ export interface LightgbmLibrary {
 /** Where `make native` puts the library. */
 export const builtLightgbmPath = (): string => projectPath('build', 'native', 'lib_lightgbm.so');
 
+/** What a thread does with the library: trains with several cores, or opens models and predicts with one. */
+export type LightgbmMode = 'training' | 'predicting';
+
 /**
  * Loads LightGBM's shared library, any 4.x.
  * @param path of the library; default: the one that `make native` builds
  * @throws SluiceError `tool_missing`
  */
-export function findLightgbm(path: string = builtLightgbmPath()): LightgbmLibrary {
+export function findLightgbm(
+  path: string = builtLightgbmPath(),
+  mode: LightgbmMode = 'predicting',
+): LightgbmLibrary {
   if (!existsSync(path)) {
     throw new SluiceError(
       'tool_missing',
@@ -74,7 +80,7 @@ export function findLightgbm(path: string = builtLightgbmPath()): LightgbmLibrar
     );
   }
   try {
-    const api = bind(path);
+    const api = bind(path, mode);
     silence(api);
     return wrap(path, api);
   } catch (error) {
@@ -164,9 +170,10 @@ const prototypes = {
 type CApi = Readonly<Record<keyof typeof prototypes, (...values: unknown[]) => void>>;
 
 /** Binds the functions; each throws what LGBM_GetLastError says unless it returns 0. */
-function bind(path: string): CApi {
+function bind(path: string, mode: LightgbmMode): CApi {
   const library = koffi.load(path);
   library.symbol('LGBM_DatasetSerializeReferenceToBinary'); // came with 4.0: an older library throws here
+  allowTeams(library, mode === 'training');
   const lastError = library.func('const char *LGBM_GetLastError()');
   const entries = Object.entries(prototypes).map(([name, prototype]) => {
     const native = library.func(`int ${prototype}`);
@@ -181,6 +188,19 @@ function bind(path: string): CApi {
 function refused(prototype: string, reason: string): SluiceError {
   const call = prototype.slice(0, prototype.indexOf('('));
   return new SluiceError('native_failed', `LightGBM refused ${call}: ${reason}`, { call, reason });
+}
+
+/**
+ * Lets this thread's calls use a team of OpenMP threads, or not. A team that loads a model or predicts would stay, and
+ * GNU's runtime, with more threads than cores, stops spinning: the next training would run 20 % slower.
+ * The symbol is that of the runtime that LightGBM is linked with; a library without OpenMP has none.
+ */
+function allowTeams(library: LibraryHandle, allowed: boolean): void {
+  try {
+    library.func('void omp_set_max_active_levels(int n)')(allowed ? 1 : 0);
+  } catch {
+    // no OpenMP, no teams
+  }
 }
 
 /**

@@ -9,12 +9,14 @@ import {
   openArtifact,
   publicKeyOf,
 } from '../../models/artifact/index.ts';
+import type { TimeSpan } from '../../models/backtest/index.ts';
 import { type Scorer, treeScorer } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { RetrainConfig } from './config.ts';
 import { fitFinal, rowsOf } from './fit.ts';
 import type { Market } from './market.ts';
 import { type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
+import { fittedSpan } from './runRecords.ts';
 import { type Samples, windowsOf } from './samples.ts';
 import { r2AgainstZero, rankCorrelation } from './skill.ts';
 
@@ -24,6 +26,8 @@ export interface FrozenBaseline {
   readonly digest: string;
   /** sha256 of its trees: equal trees, equal control arm, whenever they were signed */
   readonly treesDigest: string;
+  /** time that its training and validation data cover */
+  readonly fitted: TimeSpan;
   /** what is to be registered; null if it is registered */
   readonly placed: PlacedArtifact | null;
 }
@@ -107,6 +111,7 @@ async function freeze(request: BaselineRequest, name: string): Promise<FrozenBas
         windows: windowsOf(samples),
         foldMetrics: [{ fold: 0, from: spans.validation.from, to: spans.validation.to, metrics }],
         promotedPolicy: null,
+        trialCount: 1,
         trainReport: {
           train_report_version: 1,
           ...made,
@@ -133,6 +138,7 @@ const asBaseline = ({
 }: OpenedArtifact): Omit<FrozenBaseline, 'placed'> => ({
   scorer: treeScorer(trees),
   digest,
+  fitted: fittedSpan(manifest.windows),
   treesDigest: manifest.files.find(({ name }) => name === artifactFile.tabular)!.sha256,
 });
 

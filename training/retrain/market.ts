@@ -38,11 +38,20 @@ export async function obtainMarket(request: MarketRequest): Promise<Market> {
   if (dataFolder === null) return simulated(request);
   if (existsSync(join(dataFolder, 'bars.json'))) {
     const stored = readReport(dataFolder);
+    requireTimeframe(config, stored);
     return { panel: await loadPanel({ storePath: dataFolder }), origin: 'store', stored };
   }
   const stored = await importNamed(request, dataFolder);
   const { symbols } = config.data;
   return { panel: await loadPanel({ storePath: stored.path, symbols }), origin: 'files', stored };
+}
+
+function requireTimeframe({ data }: RetrainConfig, stored: ImportReport): void {
+  if (stored.timeframe === data.timeframe) return;
+  throw new SluiceError(
+    'input_invalid',
+    `The config is made for bars of ${data.timeframe}; ${stored.path} holds bars of ${stored.timeframe}.`,
+  );
 }
 
 async function simulated({ config, store, progress, signal }: MarketRequest): Promise<Market> {

@@ -37,6 +37,7 @@ export interface ModelToSign {
   readonly windows: ManifestDraft['windows'];
   readonly foldMetrics: ManifestDraft['fold_metrics'];
   readonly promotedPolicy: Policy | null;
+  readonly trialCount: number;
   readonly trainReport: unknown;
   readonly validDays: number;
 }
@@ -141,6 +142,7 @@ function draftManifest(identity: RunIdentity, toSign: ModelToSign): ManifestDraf
       forward_oos: spanOf(toSign.windows.forward_oos),
     },
     trade: config.trade,
+    trial_count: toSign.trialCount,
     seed: config.seed,
     code_version: { commit: code.commit, dirty: code.dirty },
     engine: {

@@ -24,7 +24,7 @@ import { type FrozenBaseline, obtainBaseline } from './frozenBaseline.ts';
 import { type Market, obtainMarket } from './market.ts';
 import { modelVersion, type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
 import { reportOf, writeReport } from './reportDocument.ts';
-import { runRecords } from './runRecords.ts';
+import { fittedSpan, runRecords } from './runRecords.ts';
 import { prepareSamples, windowsOf } from './samples.ts';
 import { type Stage, stagedProgress } from './stages.ts';
 import { countTrials, type Judge, storeRun } from './storedRun.ts';
@@ -86,7 +86,7 @@ export async function retrain(
   });
   try {
     stage('record').update('sign', 0);
-    const model = await signCandidate(out, identity, experiment, privateKeyPem);
+    const model = await signCandidate(out, identity, experiment, trialCount, privateKeyPem);
     const runId = `${config.name}-${modelVersion(identity)}`;
     stage('record').update('store', 0.5);
     const stored = await storeRun({
@@ -102,7 +102,10 @@ export async function retrain(
         runId,
         runSource,
         trialCount,
-        digests: { tabular_only: model.digest, frozen_baseline: baseline.digest },
+        scorers: {
+          tabular_only: { digest: model.digest, fitted: fittedSpan(windowsOf(samples)) },
+          frozen_baseline: baseline,
+        },
         startedAt,
         finishedAt: clock(),
       }),
@@ -193,6 +196,7 @@ async function signCandidate(
   out: string,
   identity: RunIdentity,
   experiment: Experiment,
+  trialCount: number,
   privateKeyPem: string,
 ): Promise<PlacedArtifact> {
   const { config } = identity;
@@ -204,6 +208,7 @@ async function signCandidate(
     windows: windowsOf(experiment.samples),
     foldMetrics: foldMetrics(experiment),
     promotedPolicy: experiment.promotedPolicy,
+    trialCount,
     trainReport: trainReport(identity, experiment),
     validDays: config.valid_days,
   };

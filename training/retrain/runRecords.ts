@@ -14,10 +14,18 @@ export interface RecordRequest {
   readonly runId: string;
   readonly runSource: RunSource;
   readonly trialCount: number;
-  /** artifact digest of the arms that have one */
-  readonly digests: Readonly<Record<string, string>>;
+  /** artifact of the arms that have one, and the time that its training and validation data cover */
+  readonly scorers: Readonly<Record<string, { digest: string; fitted: TimeSpan } | undefined>>;
   readonly startedAt: number;
   readonly finishedAt: number;
+}
+
+/** The time that an artifact was fitted and validated on. */
+export function fittedSpan(windows: {
+  readonly search: TimeSpan;
+  readonly validation: TimeSpan;
+}): TimeSpan {
+  return { from: windows.search.from, to: windows.validation.to };
 }
 
 /** All records of a run: every arm on validation and on forward OOS. */
@@ -36,16 +44,15 @@ function recordOf(
   windowName: string,
   run: ArmRun,
 ): RunRecord {
-  const { identity, experiment, digests } = request;
-  const { spans, dataset } = experiment.samples;
+  const { identity, experiment } = request;
+  const { dataset } = experiment.samples;
   const window = { from: run.from, to: run.to };
-  const digest = digests[policy] ?? null;
-  const fitted = { from: spans.search.from, to: spans.validation.to };
-  const scoreSource: ScoreSource = digest === null ? 'heuristic' : 'model';
+  const scorer = request.scorers[policy];
+  const scoreSource: ScoreSource = scorer === undefined ? 'heuristic' : 'model';
   const labels = {
     run_source: request.runSource,
     score_source: scoreSource,
-    data_regime: regimeOf(experiment, window, digest === null ? null : fitted),
+    data_regime: regimeOf(experiment, window, scorer?.fitted ?? null),
   };
   return {
     run_id: `${request.runId}-${policy}-${windowName}`,
@@ -67,7 +74,7 @@ function recordOf(
     },
     metrics: run.metrics,
     lineage_id: identity.lineageId,
-    artifact_digest: digest,
+    artifact_digest: scorer?.digest ?? null,
     started_at: request.startedAt,
     finished_at: request.finishedAt,
   };

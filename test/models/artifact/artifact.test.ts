@@ -253,6 +253,12 @@ describe('the artifact room', () => {
     const users = readdirSync(room).filter((name) =>
       /node:fs|writeFileAtomic|readJson/.test(readFileSync(join(room, name), 'utf8')),
     );
-    expect(users.sort()).to.deep.equal(['builtArtifact.ts', 'folder.ts', 'keyFiles.ts', 'onnx.ts']);
+    expect(users.sort()).to.deep.equal([
+      'builtArtifact.ts',
+      'folder.ts',
+      'keyFiles.ts',
+      'latestArtifact.ts',
+      'onnx.ts',
+    ]);
   });
 });

@@ -200,6 +200,7 @@ export function sampleDraft(): ManifestDraft {
       risk: { max_drawdown: 0.3, daily_loss: 0.1 },
       initial_equity: 100_000,
     },
+    trial_count: 1,
     seed: 7,
     code_version: { commit: 'unknown', dirty: true },
     engine: { name: 'lightgbm', version: '4.1.0.99', device: 'cpu', precision: 'float64' },
