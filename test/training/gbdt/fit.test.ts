@@ -9,7 +9,7 @@ const library = findLightgbm();
 const data = drawnRows(3000);
 const heldOut = drawnRows(1500, 8, 2);
 const train = (more: Partial<GbdtFit> = {}) =>
-  fitGbdt(library, { ...data, ...more, params: { rounds: 30, ...more.params } });
+  fitGbdt(library, { ...data, ...more, params: { rounds: 30, threads: 1, ...more.params } });
 
 async function refusal(more: Partial<GbdtFit>): Promise<SluiceError> {
   try {

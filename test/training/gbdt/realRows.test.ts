@@ -14,7 +14,10 @@ describe('a model of 116,928 real rows', () => {
   });
 
   const train = (params: GbdtParamsInput) =>
-    fitGbdt(library, { ...data, params: { rounds: 100, learning_rate: 0.1, ...params } });
+    fitGbdt(library, {
+      ...data,
+      params: { rounds: 100, learning_rate: 0.1, threads: 1, ...params },
+    });
 
   function expectSameBits(model: GbdtModel): void {
     const theirs = model.predict(data.features, data.rows);
@@ -45,7 +48,7 @@ describe('a model of 116,928 real rows', () => {
       ...data,
       rows,
       features: whole,
-      params: { rounds: 50 },
+      params: { rounds: 50, threads: 1 },
     });
     expect(model.trees.trees.some((tree) => tree.missing.includes(0))).to.equal(true);
     expectSameBits(model);
