@@ -12,10 +12,10 @@ export function renderReport(report: RetrainReport): string {
     section('Equity and drawdown, validation', drawEquity(report.arms, 'validation')),
     section('Equity and drawdown, forward OOS', drawEquity(report.arms, 'forward_oos')),
     section('Windows', drawWindows(report) + windowTable(report)),
-    section('Rules of promotion', ruleTable(report)),
+    section('Rules of promotion', `<div class="text">${ruleTable(report)}</div>`),
     section('Folds and leak audit', drawFolds(report.folds) + foldTable(report)),
     `<div class="pair">${section('Calibration', drawCalibration(report.calibration))}${section('Feature importance', drawImportance(report.importance))}</div>`,
-    section('Lineage', lineageTable(report)),
+    section('Lineage', `<div class="text">${lineageTable(report)}</div>`),
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -28,8 +28,8 @@ ${sections.join('\n')}
 }
 
 function summarySentence({ data, windows, run_source }: RetrainReport): string {
-  const origin = data.origin === 'simulator' ? 'simulated' : 'real';
-  return `${data.symbols.join(', ')} ${data.timeframe}, ${day(data.from)} to ${day(data.to)}, ${data.rows.toLocaleString('en')} rows of ${origin} data; run_source ${run_source}; forward OOS from ${day(windows.forward_oos.from)}.`;
+  const simulated = data.sources.some(({ venue }) => venue === 'simulator');
+  return `${data.symbols.join(', ')} ${data.timeframe}, ${day(data.from)} to ${day(data.to)}, ${data.rows.toLocaleString('en')} rows of ${simulated ? 'simulated' : 'real'} data; run_source ${run_source}; forward OOS from ${day(windows.forward_oos.from)}.`;
 }
 
 function verdictSection(report: RetrainReport): string {
@@ -66,9 +66,9 @@ const card = (title: string, value: string, tone: 'good' | 'warn'): string =>
 const section = (title: string, body: string): string =>
   `<section><h2>${escapeHtml(title)}</h2>${body}</section>`;
 
-type ArmColumn = readonly [title: string, value: (window: ArmWindow) => string];
+type ArmMetric = readonly [title: string, value: (window: ArmWindow) => string];
 
-const armColumns: readonly ArmColumn[] = [
+const armMetrics: readonly ArmMetric[] = [
   ['net return', ({ metrics }) => percent(metrics.total_return)],
   [
     'sharpe_daily',
@@ -82,30 +82,29 @@ const armColumns: readonly ArmColumn[] = [
   ['DSR', ({ statistics }) => number(statistics.dsr_2014_v1)],
   ['MinTRL days', ({ statistics }) => trackRecord(statistics.min_trl_2012_days)],
   ['max drawdown', ({ metrics }) => percent(metrics.max_drawdown)],
-  ['turnover', ({ metrics }) => number(metrics.turnover)],
-  ['cost', ({ metrics }) => number(metrics.pnl_before_cost - metrics.pnl_after_cost)],
+  ['pnl before cost', ({ metrics }) => metrics.pnl_before_cost.toFixed(0)],
+  ['pnl after cost', ({ metrics }) => metrics.pnl_after_cost.toFixed(0)],
+  ['turnover a day', ({ metrics }) => number(metrics.turnover)],
   ['reject rate', ({ metrics }) => percent(metrics.reject_rate)],
   ['hit rate', ({ metrics }) => percent(metrics.hit_rate)],
   ['exposure', ({ metrics }) => percent(metrics.exposure)],
   ['rank IC', ({ rank_ic }) => number(rank_ic)],
 ];
 
+/** Metrics run down and arms across, so that the table never grows wider than the page. */
 function armTables({ arms }: RetrainReport): string {
+  const head = ['metric', ...arms.map((arm) => `${arm.policy}${verdict(arm)}`)];
   const one = (window: 'validation' | 'forward_oos') =>
     table(
-      ['arm', ...armColumns.map(([title]) => title), 'promoted'],
-      arms.map((arm) => [
-        arm.policy,
-        ...armColumns.map(([, value]) => value(arm[window])),
-        verdict(arm),
-      ]),
+      head,
+      armMetrics.map(([title, value]) => [title, ...arms.map((arm) => value(arm[window]))]),
     );
   return `<h3>validation</h3>${one('validation')}<h3>forward OOS</h3>${one('forward_oos')}
 <p class="note">sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
 }
 
-const verdict = (arm: ArmReport): string =>
-  arm.promoted === null ? 'control' : arm.promoted ? 'yes' : 'no';
+const verdict = ({ promoted }: ArmReport): string =>
+  promoted === null ? ' (control)' : promoted ? ' (promoted)' : ' (not promoted)';
 
 function windowTable({ windows }: RetrainReport): string {
   const rows = Object.entries(windows).map(([name, w]) => [
@@ -214,10 +213,10 @@ h1{margin:0 0 4px;font-size:26px}h2{font-size:18px;margin:0 0 12px}h3{font-size:
 section{background:#fff;border:1px solid #e2e8f0;border-radius:8px;padding:18px;margin:16px 0}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px}
 .card{background:#fff;border:1px solid #e2e8f0;border-left:5px solid;border-radius:8px;padding:10px 14px}
-.card span{display:block;color:#64748b;font-size:12px}.card b{font-size:17px}
+.card span{display:block;color:#64748b;font-size:12px}.card b{font-size:16px;overflow-wrap:anywhere}
 .good{border-left-color:#059669}.warn{border-left-color:#d97706}
 .reasons{color:#475569}.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}.pair section{margin:0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:12.5px;width:100%}
 th,td{text-align:right;padding:4px 8px;border-bottom:1px solid #e2e8f0;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600}td:last-child{white-space:normal}
+th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600}td:last-child{white-space:normal}.text td:last-child,.text th:last-child{text-align:left}
 svg{max-width:100%;height:auto}`;
