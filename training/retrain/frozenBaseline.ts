@@ -1,7 +1,8 @@
 // D0, the control arm for ever: an ordinary registered artifact, fitted once for a market and label, then only opened.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf, type Progress, SluiceError, sweepStaging } from '../../core/index.ts';
+import { digestOf, type Progress, SluiceError } from '../../core/index.ts';
 import { type Database, latestModel } from '../../data/store/index.ts';
 import {
   artifactFile,
@@ -100,7 +101,6 @@ async function freeze(request: BaselineRequest, name: string): Promise<FrozenBas
       configDigest: config_digest,
       lineageId: digestOf({ config_digest, code: origin.code.digest }),
     };
-    sweepStaging(join(out, 'models', name));
     const placed = await signModel(
       out,
       identity,
@@ -143,7 +143,9 @@ const asBaseline = ({
 });
 
 function open(request: BaselineRequest, path: string, nowMs: number): OpenedArtifact {
-  const verdict = openArtifact(join(request.out, path), {
+  const folder = join(request.out, path);
+  if (!existsSync(folder)) throw notRegistered(path, 'the folder is gone');
+  const verdict = openArtifact(folder, {
     publicKeysPem: [publicKeyOf(request.privateKeyPem)],
     nowMs,
     expected: { feature_version: request.samples.baselineDataset.featureVersion },

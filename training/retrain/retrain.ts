@@ -1,13 +1,14 @@
 // The main job: bars, experiment, signed artifact, run records with the gate's verdict, report. A killed process
 // leaves at most a whole signed folder that nobody registered; the next run finds it and goes on.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Clock,
   dayMs,
   digestOf,
   type Progress,
+  publishFolder,
   type RunSource,
   readCodeVersion,
   SluiceError,
@@ -36,7 +37,7 @@ export interface RetrainRequest {
   readonly dataFolder: string | null;
   /** folder of everything produced */
   readonly out: string;
-  /** Unix ms; default: start of the current UTC day */
+  /** Unix ms, taken with the precision of a UTC day; default: now */
   readonly asOf?: number | undefined;
   readonly library: LightgbmLibrary;
   readonly engineVersion: string;
@@ -60,7 +61,8 @@ export async function retrain(
   const { db, clock, out, library, signal } = request;
   const startedAt = clock();
   const stage = stagedProgress(request.progress, stages);
-  const privateKeyPem = signingKey(join(out, 'keys'));
+  sweepLeftovers(out);
+  const privateKeyPem = await signingKey(join(out, 'keys'));
   const market = await obtainMarket({
     config: request.config,
     dataFolder: request.dataFolder,
@@ -137,11 +139,19 @@ export async function retrain(
   }
 }
 
-/** The signing key of a folder, made if there is none. */
-function signingKey(folder: string): string {
-  const path = join(folder, 'signing.key.pem');
-  if (!existsSync(path)) createKeyFiles(folder);
-  return readKeyFile(path);
+/** Removes what killed runs left in preparation; the rooms of data sweep `bars` and `db` themselves. */
+function sweepLeftovers(out: string): void {
+  const models = join(out, 'models');
+  const names = existsSync(models) ? readdirSync(models) : [];
+  for (const folder of [out, join(out, 'reports'), ...names.map((name) => join(models, name))]) {
+    sweepStaging(folder);
+  }
+}
+
+/** The signing key of a folder, made if there is none: both halves of the pair appear at once. */
+async function signingKey(folder: string): Promise<string> {
+  if (!existsSync(folder)) await publishFolder(folder, async (staging) => createKeyFiles(staging));
+  return readKeyFile(join(folder, 'signing.key.pem'));
 }
 
 type Origin = Omit<RunIdentity, 'lineageId' | 'configDigest'>;
@@ -150,7 +160,7 @@ function originOf(request: RetrainRequest, market: Market): Origin {
   return {
     config: effectiveConfig(request.config, market),
     code: readCodeVersion(),
-    asOf: request.asOf ?? Math.floor(request.clock() / dayMs) * dayMs,
+    asOf: Math.floor((request.asOf ?? request.clock()) / dayMs) * dayMs,
     engineVersion: request.engineVersion,
   };
 }
@@ -171,14 +181,14 @@ function identityOf(
   };
 }
 
-/** Settings of the simulator mean nothing to a run on files, and names of files nothing to the simulator. */
-function effectiveConfig(config: RetrainConfig, { origin, panel }: Market): RetrainConfig {
+/** Settings of the simulator mean nothing to a run on files, and names of files nothing to the simulator or a store. */
+function effectiveConfig(config: RetrainConfig, market: Market): RetrainConfig {
+  const { origin, panel, stored } = market;
   const symbols = [...panel.symbols];
-  const data =
-    origin === 'simulator'
-      ? { ...config.data, files: ['simulator'], symbols, venue: 'simulator' }
-      : { ...config.data, symbols, simulator: { seed: 0, symbols: 1, days: 60, alpha: 0 } };
-  return { ...config, data };
+  const files = origin === 'files' ? config.data.files : [origin];
+  const simulator =
+    origin === 'simulator' ? config.data.simulator : { seed: 0, symbols: 1, days: 60, alpha: 0 };
+  return { ...config, data: { ...config.data, files, symbols, venue: stored.venue, simulator } };
 }
 
 /** Simulated data force `smoke`; `prod` is refused with every reason at once. */
@@ -200,7 +210,6 @@ async function signCandidate(
   privateKeyPem: string,
 ): Promise<PlacedArtifact> {
   const { config } = identity;
-  sweepStaging(join(out, 'models', config.name));
   const toSign = {
     name: config.name,
     model: experiment.model,
