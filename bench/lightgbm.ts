@@ -62,7 +62,8 @@ async function main(data: string): Promise<void> {
     seed: 0,
     num_threads: threads,
     deterministic: true,
-    force_row_wise: true,
+    force_col_wise: true,
+    enable_bundle: false,
   });
   const ourRun = (count: number) =>
     fitGbdt(library, {

@@ -82,7 +82,10 @@ export function lightgbmParameters(
     stochastic_rounding: false,
     device_type: params.device,
     deterministic: true,
-    force_row_wise: true,
+    // row-wise, and for bundles of sparse features in any case, each thread adds up rows of its own: where gradients
+    // differ much in size, sums then round differently for each number of threads
+    force_col_wise: true,
+    enable_bundle: false,
     verbosity: -1,
   };
   if (categorical.length > 0) entries.categorical_feature = categorical.join(',');

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { projectPath, SluiceError } from '../../../core/index.ts';
+import { createRandom, projectPath, SluiceError } from '../../../core/index.ts';
 import { fitGbdt, type GbdtFit, gbdtParamsSchema, loadGbdt } from '../../../training/gbdt/index.ts';
 import { findLightgbm, lightgbmInfo } from '../../../training/native/index.ts';
 import { drawnRows } from './samples.ts';
@@ -37,6 +37,31 @@ describe('fitGbdt', () => {
     }
     expect(texts[1]).to.equal(texts[0]);
     expect(texts[2]).to.equal(texts[0]);
+  });
+
+  it('gives the same text for 1 and 2 threads where sums round: sparse columns, weights from 1e-4 to 1e4', async () => {
+    const random = createRandom(9);
+    const [rows, featureCount] = [20_000, 16];
+    const features = Float32Array.from({ length: rows * featureCount }, (_, at) => {
+      if (at % featureCount < 4) return random.normal();
+      return random.uniform() < 0.04 ? 1 + random.integer(3) : 0;
+    });
+    const labels = Float32Array.from(
+      { length: rows },
+      (_, row) =>
+        features[row * featureCount]! + features[row * featureCount + 9]! + random.normal(),
+    );
+    const weights = labels.map(() => 10 ** (8 * random.uniform() - 4));
+    const fitWith = (threads: number) =>
+      fitGbdt(library, {
+        features,
+        rows,
+        featureCount,
+        labels,
+        weights,
+        params: { rounds: 10, threads },
+      });
+    expect((await fitWith(2)).text).to.equal((await fitWith(1)).text);
   });
 
   it('follows the seed, and nothing but the seed, where it draws', async () => {
