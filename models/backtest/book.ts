@@ -4,7 +4,10 @@ import { openRisk, type RiskState } from '../trade/index.ts';
 import type { BacktestInput, BacktestResult, RejectReason } from './types.ts';
 import { type StepRange, stepRange } from './window.ts';
 
-/** One run under way. Money in quote currency, quantities in base currency; S symbols, K steps. */
+/**
+ * One run under way. Money in quote currency, quantities in base currency; S symbols, K steps.
+ * Numbers that change stand here and in no nested object: there V8 may allocate one per change.
+ */
 export interface Book extends StepRange {
   readonly input: BacktestInput;
   /** [S] held */
@@ -24,23 +27,27 @@ export interface Book extends StepRange {
   readonly sent: Int32Array;
   sentCount: number;
   cash: number;
+  /** at the last close that was settled */
   equity: number;
   /** sum of absolute weights, orders on their way included */
   gross: number;
   readonly risk: RiskState;
-  equityBefore: number;
-  /** pnl of prices in this step, before any cost */
-  pricePnl: number;
+  /** first open that belongs to another UTC day than `risk.day`, Unix ms */
+  dayEndMs: number;
+  /** first close at which funding may fall due, Unix ms; infinite where none is charged */
+  fundingMs: number;
   /** notional ordered at this close so far, share of equity */
   ordered: number;
-  /** notional filled in this step, quote currency */
-  traded: number;
   orders: number;
   fills: number;
   missingBars: number;
   dailyLossDays: number;
   drawdownAtMs: number | null;
-  readonly cost: { fee: number; spread: number; slippage: number; funding: number };
+  /** the four costs, quote currency */
+  fee: number;
+  spread: number;
+  slippage: number;
+  funding: number;
   readonly rejects: Record<RejectReason, number>;
   readonly out: Pick<
     BacktestResult,
@@ -68,18 +75,21 @@ export function openBook(input: BacktestInput): Book {
     sentCount: 0,
     cash,
     equity: cash,
-    equityBefore: cash,
-    pricePnl: 0,
     gross: 0,
     risk: openRisk(cash),
+    dayEndMs: Number.NEGATIVE_INFINITY,
+    fundingMs:
+      input.trade.cost.funding_bps_8h === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
     ordered: 0,
-    traded: 0,
     orders: 0,
     fills: 0,
     missingBars: 0,
     dailyLossDays: 0,
     drawdownAtMs: null,
-    cost: { fee: 0, spread: 0, slippage: 0, funding: 0 },
+    fee: 0,
+    spread: 0,
+    slippage: 0,
+    funding: 0,
     rejects: {
       max_gross: 0,
       max_turnover: 0,
@@ -103,10 +113,11 @@ export function openBook(input: BacktestInput): Book {
 
 /** What a finished run hands out. */
 export function closeBook(book: Book): BacktestResult {
-  const { out, cost, fills, rejects, orders, missingBars, dailyLossDays, drawdownAtMs } = book;
+  const { out, fee, spread, slippage, funding, fills, rejects, orders } = book;
+  const { missingBars, dailyLossDays, drawdownAtMs } = book;
   return {
     ...out,
-    cost,
+    cost: { fee, spread, slippage, funding },
     fills,
     rejects,
     orders,

@@ -3,11 +3,12 @@
 // bar's close; the risk limits look; the scores of this bar decide the orders for the next open.
 // Nothing is allocated per symbol and bar; sizing, checks, costs and stops are the room trade's own.
 
-import { SluiceError, utcDay } from '../../core/index.ts';
+import { dayMs, SluiceError, utcDay } from '../../core/index.ts';
 import {
   checkOrder,
   fundingCost,
   fundingPayments,
+  nextFundingMs,
   size,
   stepRisk,
   tradeCost,
@@ -34,111 +35,132 @@ export function runBacktest(input: BacktestInput): BacktestResult {
   const last = book.steps - 1;
   for (let step = 0; step <= last; step += 1) {
     if (book.sentCount > 0) fillOrders(book, step);
-    markAtClose(book, step);
-    settle(book, step);
-    const decides = step < last && book.risk.phase === 'trading';
-    weighAndAsk(book, step, decides);
-    if (decides) sendAll(book, step);
-    else if (step < last) standDown(book, step);
+    step = closeBars(book, step);
+    if (step === last) break;
+    if (book.risk.phase === 'trading') sendAll(book, step);
+    else standDown(book, step);
   }
   return closeBook(book);
 }
 
-/** Fills the orders on their way at the open; where a symbol has no bar, its order is refused. */
+/** Fills the orders on their way at the open. */
 function fillOrders(book: Book, step: number): void {
-  const { sent, input } = book;
-  const { close, openMs } = input.panel;
-  for (let n = 0; n < book.sentCount; n += 1) {
-    const s = sent[n]!;
-    const at = book.first + step + s * openMs.length;
-    if (Number.isNaN(close[at]!)) book.rejects.no_bar += 1;
-    else fill(book, s, at);
-  }
+  let traded = 0;
+  for (let n = 0; n < book.sentCount; n += 1) traded += fill(book, step, book.sent[n]!);
   book.sentCount = 0;
+  if (traded !== 0) book.out.turnover[step] = traded / book.equity;
 }
 
-/** Fills one order and marks its position at the fill. */
-function fill(book: Book, s: number, at: number): void {
-  const price = book.input.panel.open[at]!;
-  if (!(price > 0)) refuseBar(book, s, at);
+/**
+ * Fills one order and marks its position at the fill; where the symbol has no bar, the order is refused.
+ * @returns notional traded
+ */
+function fill(book: Book, step: number, s: number): number {
+  const { panel, trade } = book.input;
+  const at = book.first + step + s * panel.openMs.length;
+  if (Number.isNaN(panel.close[at]!)) {
+    book.rejects.no_bar += 1;
+    return 0;
+  }
+  const price = panel.open[at]!;
+  if (!(price > 0)) throw barRefusal(book, s, at);
   const old = book.quantity[s]!;
   const traded = book.wanted[s]! - old;
   const notional = Math.abs(traded) * price;
-  const cost = tradeCost(notional, book.liquidity[s]!, book.input.trade.cost);
+  const cost = tradeCost(notional, book.liquidity[s]!, trade.cost);
   book.cash -= traded * price + (cost.fee + cost.spread + cost.slippage);
-  book.cost.fee += cost.fee;
-  book.cost.spread += cost.spread;
-  book.cost.slippage += cost.slippage;
-  book.traded += notional;
+  book.fee += cost.fee;
+  book.spread += cost.spread;
+  book.slippage += cost.slippage;
   book.fills += 1;
-  book.pricePnl += old * (price - book.mark[s]!);
+  book.out.pnlBeforeCost[step]! += old * (price - book.mark[s]!);
   book.quantity[s] = book.wanted[s]!;
   book.mark[s] = price;
+  return notional;
 }
 
-/** Marks every position; one whose bar is missing keeps its mark. */
-function markAtClose(book: Book, step: number): void {
-  const { mark, quantity, input } = book;
-  const { close, openMs } = input.panel;
+/**
+ * Closes bars until one asks for orders, or may not, and returns its step. Most bars ask for nothing: as
+ * long as they do not, this loop keeps all columns at hand. What is rare in it throws or is arithmetic,
+ * since after any call V8 would look all of them up again.
+ */
+function closeBars(book: Book, from: number): number {
+  const { mark, quantity, asking, target, first, steps, input, out, risk } = book;
+  const { scores, panel, trade } = input;
+  const { close, openMs } = panel;
   const bars = openMs.length;
-  let pricePnl = book.pricePnl;
-  let held = 0;
-  let complete = true;
-  for (let s = 0, at = book.first + step; s < mark.length; s += 1, at += bars) {
-    const price = close[at]!;
-    const units = quantity[s]!;
-    let latest = mark[s]!;
-    if (price > 0) {
-      pricePnl += units * (price - latest);
-      mark[s] = price;
-      latest = price;
-    } else complete = false;
-    held += units * latest;
+  const symbols = mark.length;
+  for (let step = from; ; step += 1) {
+    let pricePnl = out.pnlBeforeCost[step]!;
+    let held = 0;
+    for (let s = 0, at = first + step; s < symbols; s += 1, at += bars) {
+      const price = close[at]!;
+      const units = quantity[s]!;
+      let latest = mark[s]!;
+      if (price > 0) {
+        pricePnl += units * (price - latest);
+        mark[s] = price;
+        latest = price;
+      } else if (!Number.isNaN(price)) throw barRefusal(book, s, at);
+      else if (units !== 0 || !Number.isNaN(scores[at]!)) book.missingBars += 1;
+      held += units * latest;
+    }
+    out.pnlBeforeCost[step] = pricePnl;
+    const equity = settle(book, step, book.cash + held);
+    const decides = step < steps - 1 && risk.phase === 'trading';
+    const perUnit = equity > 0 ? 1 / equity : 0;
+    let gross = 0;
+    let asked = 0;
+    for (let s = 0, at = first + step, to = step; s < symbols; s += 1, at += bars, to += steps) {
+      const weight = quantity[s]! * mark[s]! * perUnit;
+      out.weights[to] = weight;
+      gross += Math.abs(weight);
+      const score = decides ? scores[at]! : Number.NaN;
+      if (Number.isNaN(score)) continue;
+      const next = size(score, { weight }, trade.sizing);
+      if (next === weight || Number.isNaN(close[at]!)) continue;
+      target[s] = next;
+      asking[asked++] = s;
+    }
+    out.gross[step] = gross;
+    book.asked = asked;
+    if (asked > 0 || !decides) return step;
   }
-  book.pricePnl = pricePnl;
-  book.equity = book.cash + held;
-  if (!complete) countMissing(book, step);
 }
 
-function countMissing(book: Book, step: number): void {
-  const { scores, panel } = book.input;
-  const bars = panel.openMs.length;
-  for (let s = 0, at = book.first + step; s < book.mark.length; s += 1, at += bars) {
-    const price = panel.close[at]!;
-    if (price > 0) continue;
-    if (!Number.isNaN(price)) refuseBar(book, s, at);
-    if (book.quantity[s] !== 0 || !Number.isNaN(scores[at]!)) book.missingBars += 1;
-  }
-}
-
-/** Funding, then the risk limits, then what this step is remembered by. */
-function settle(book: Book, step: number): void {
-  const { input, out, equityBefore } = book;
-  const { trade, panel } = input;
+/** Funding, then the risk limits, then what this step is remembered by. @returns equity */
+function settle(book: Book, step: number, marked: number): number {
+  const { input, out, risk } = book;
+  const { panel, trade } = input;
   const openMs = panel.openMs[book.first + step]!;
   const closeMs = openMs + panel.timeframeMs;
-  if (trade.cost.funding_bps_8h !== 0) payFunding(book, openMs, closeMs);
-  const equity = book.equity;
-  if (!Number.isFinite(equity)) refuseEquity(equity, closeMs);
-  if (stepRisk(book.risk, equity, utcDay(openMs), trade.risk)) noteStop(book, closeMs);
-  if (equity <= 0) closeAtMark(book);
+  const equity = closeMs < book.fundingMs ? marked : payFunding(book, marked, openMs, closeMs);
+  if (!Number.isFinite(equity)) throw equityRefusal(equity, closeMs);
+  const day = openMs < book.dayEndMs ? risk.day : openDay(book, openMs);
+  if (stepRisk(risk, equity, day, trade.risk)) noteStop(book, closeMs);
+  if (equity <= 0) closeAtMark(book, equity);
   out.closeMs[step] = closeMs;
   out.equity[step] = equity;
-  out.pnl[step] = equity - equityBefore;
-  out.pnlBeforeCost[step] = book.pricePnl;
-  out.turnover[step] = book.traded === 0 ? 0 : book.traded / equityBefore;
-  book.equityBefore = equity;
-  book.pricePnl = 0;
-  book.traded = 0;
+  out.pnl[step] = equity - book.equity;
+  book.equity = equity;
+  return equity;
 }
 
-function payFunding(book: Book, openMs: number, closeMs: number): void {
+/** @returns equity after funding */
+function payFunding(book: Book, marked: number, openMs: number, closeMs: number): number {
+  book.fundingMs = nextFundingMs(closeMs);
   const payments = fundingPayments(openMs, closeMs);
-  if (payments === 0) return;
-  const paid = fundingCost(book.equity - book.cash, payments, book.input.trade.cost);
-  book.cost.funding += paid;
+  if (payments === 0) return marked;
+  const paid = fundingCost(marked - book.cash, payments, book.input.trade.cost);
+  book.funding += paid;
   book.cash -= paid;
-  book.equity -= paid;
+  return marked - paid;
+}
+
+function openDay(book: Book, openMs: number): number {
+  const day = utcDay(openMs);
+  book.dayEndMs = (day + 1) * dayMs;
+  return day;
 }
 
 function noteStop(book: Book, closeMs: number): void {
@@ -146,55 +168,24 @@ function noteStop(book: Book, closeMs: number): void {
   else book.drawdownAtMs = closeMs;
 }
 
-function closeAtMark(book: Book): void {
+function closeAtMark(book: Book, equity: number): void {
   book.quantity.fill(0);
-  book.cash = book.equity;
+  book.cash = equity;
 }
 
-/** Weights at the close, and, if this close decides, the symbols whose score asks for another one. */
-function weighAndAsk(book: Book, step: number, decides: boolean): void {
-  const { mark, quantity, asking, target, steps, input, out } = book;
-  const { weights } = out;
-  const { scores, panel, trade } = input;
-  const { sizing } = trade;
-  const { close, openMs } = panel;
-  const bars = openMs.length;
-  const perUnit = book.equity > 0 ? 1 / book.equity : 0;
-  let gross = 0;
-  let asked = 0;
-  for (let s = 0, at = book.first + step, to = step; s < mark.length; s += 1) {
-    const now = quantity[s]! * mark[s]! * perUnit;
-    weights[to] = now;
-    gross += Math.abs(now);
-    const score = decides ? scores[at]! : Number.NaN;
-    if (!Number.isNaN(score)) {
-      const next = size(score, { weight: now }, sizing);
-      if (next !== now && !Number.isNaN(close[at]!)) {
-        target[s] = next;
-        asking[asked++] = s;
-      }
-    }
-    at += bars;
-    to += steps;
-  }
-  out.gross[step] = gross;
-  book.gross = gross;
-  book.asked = asked;
-}
-
-function refuseBar({ input }: Book, s: number, at: number): never {
+function barRefusal({ input }: Book, s: number, at: number): SluiceError {
   const { symbols, open, close, openMs } = input.panel;
   const symbol = symbols[s]!;
   const barMs = openMs[at % openMs.length]!;
-  throw new SluiceError(
+  return new SluiceError(
     'non_finite',
     `A bar has a positive open and close, or is NaN in every field; found open ${open[at]}, close ${close[at]} for ${symbol} at ${barMs}. Import the bars again.`,
     { symbol, open_ms: barMs },
   );
 }
 
-function refuseEquity(equity: number, closeMs: number): never {
-  throw new SluiceError(
+function equityRefusal(equity: number, closeMs: number): SluiceError {
+  return new SluiceError(
     'non_finite',
     `Equity must stay a finite number; found ${equity} at ${closeMs}. Look at the bars and scores of that time.`,
     { close_ms: closeMs },
@@ -206,6 +197,7 @@ function sendAll(book: Book, step: number): void {
   const { asked, asking, wanted, quantity, target, mark, equity } = book;
   const { lot_size: lotSize } = book.input.trade.constraint;
   book.ordered = 0;
+  book.gross = book.out.gross[step]!;
   let growing = 0;
   for (let n = 0; n < asked; n += 1) {
     const s = asking[n]!;

@@ -51,3 +51,8 @@ export function fundingCost(heldNotional: number, payments: number, cost: CostCo
 export function fundingPayments(openMs: number, closeMs: number): number {
   return Math.floor(closeMs / fundingPeriodMs) - Math.floor(openMs / fundingPeriodMs);
 }
+
+/** The first funding time after a time, Unix ms UTC: until then nothing falls due. */
+export function nextFundingMs(ms: number): number {
+  return (Math.floor(ms / fundingPeriodMs) + 1) * fundingPeriodMs;
+}

@@ -1,5 +1,11 @@
 export { checkOrder, type OrderCheck, type OrderReject, wholeLots } from './constraint.ts';
-export { fundingCost, fundingPayments, type TradeCost, tradeCost } from './cost.ts';
+export {
+  fundingCost,
+  fundingPayments,
+  nextFundingMs,
+  type TradeCost,
+  tradeCost,
+} from './cost.ts';
 export { openRisk, type RiskPhase, type RiskState, stepRisk } from './risk.ts';
 export { type SizingState, size } from './sizing.ts';
 export {
