@@ -1,9 +1,15 @@
-// The commands `data import` and `data simulate`: market bars into the bar store. The dataset row in SQL is the
-// caller's to write; the JSON holds all it needs.
+// The commands `data import` and `data simulate`: market bars into the bar store and their row into `datasets`.
 
 import { join } from 'node:path';
 import { type CommandIo, type CommandResult, isoTime } from '../core/index.ts';
-import { type ImportReport, importBars, simulateMarket, storeMarket } from './market/index.ts';
+import {
+  datasetRow,
+  type ImportReport,
+  importBars,
+  simulateMarket,
+  storeMarket,
+} from './market/index.ts';
+import { openDatabase, recordDataset } from './store/index.ts';
 
 /** Options of `data import`. */
 export interface ImportDataOptions {
@@ -33,6 +39,7 @@ export async function importData(
     io.progress,
     io.signal,
   );
+  await register(report, options.out, io);
   return { json: documentOf(report), text: textOf(report), exit: 0 };
 }
 
@@ -60,8 +67,20 @@ export async function simulateData(
   io.progress.update('simulate', 0);
   const market = simulateMarket({ seed, symbols, days, alpha, timeframe });
   const report = await storeMarket(market, barStore(options.out), io.progress, io.signal);
+  await register(report, options.out, io);
   const text = `Simulated with seed ${seed} and alpha ${alpha}.\n${textOf(report)}`;
   return { json: { ...documentOf(report), seed, alpha, days }, text, exit: 0 };
+}
+
+/** Adds the bars to the catalogue; the same bars once more change nothing. */
+async function register(report: ImportReport, out: string, io: CommandIo): Promise<void> {
+  const folder = join(out, 'db');
+  const db = await openDatabase({ url: io.env.DATABASE_URL, folder, clock: io.clock });
+  try {
+    await recordDataset(db, datasetRow(report, io.clock()));
+  } finally {
+    await db.close();
+  }
 }
 
 const barStore = (out: string): string => join(out, 'bars');

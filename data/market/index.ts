@@ -4,6 +4,7 @@ export { type ImportOptions, importBars } from './barImport.ts';
 export { type BarPanel, type BarSource, barQuality } from './barPanel.ts';
 export type { ImportReport, SymbolReport } from './barReport.ts';
 export { readReport } from './barStore.ts';
+export { datasetRow } from './datasetRow.ts';
 export { storeMarket } from './simulatedStore.ts';
 export {
   type SimulatedMarket,

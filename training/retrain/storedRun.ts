@@ -1,8 +1,8 @@
 // What a run leaves in the tables: dataset, models, run records, the look at forward OOS and the gate's verdict,
 // in one transaction.
 
-import { resolve } from 'node:path';
 import { type Clock, digestOf, type RunRecord } from '../../core/index.ts';
+import { datasetRow } from '../../data/market/index.ts';
 import {
   countOosTouches,
   type Database,
@@ -73,7 +73,7 @@ export async function storeRun(run: RunToStore): Promise<{ gate: GateReport; oos
   const baselines = run.newBaseline === null ? [] : [run.newBaseline];
   const at = clock();
   await recordRetrain(db, {
-    dataset: datasetRow(market, at),
+    dataset: datasetRow(market.stored, at),
     models: [
       ...baselines.map((baseline) => modelRow(identity, baseline, 'frozen_baseline')),
       modelRow(identity, model, run.promoted ? 'promoted' : 'candidate'),
@@ -105,22 +105,5 @@ function modelRow(identity: RunIdentity, placed: PlacedArtifact, role: ModelRow[
     path: placed.path,
     manifest: { ...manifest },
     created_at: identity.asOf,
-  };
-}
-
-function datasetRow({ stored, panel }: Market, createdAt: number) {
-  return {
-    data_version: stored.data_version,
-    path: resolve(stored.path),
-    timeframe: stored.timeframe,
-    row_count: stored.rows,
-    symbols: stored.symbols.map(({ symbol }) => symbol),
-    range_from: stored.from,
-    range_to: stored.to,
-    venue: stored.venue,
-    simulated: panel.sources.some(({ venue }) => venue === 'simulator'),
-    sources: stored.files.map((file) => ({ ...file })),
-    report: { ...stored },
-    created_at: createdAt,
   };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { type CommandIo, silent } from '../../../core/index.ts';
 import { importData, simulateData } from '../../../data/main.ts';
+import { listDatasets, openDatabase } from '../../../data/store/index.ts';
 import { firstMs, folder, header, removeFolders, row, writeLines } from './tables.ts';
 
 const io: CommandIo = {
@@ -40,5 +41,25 @@ describe('the commands of data', () => {
     expect(json.symbols).to.have.length(2);
     expect(text).to.match(/^Simulated with seed 3 and alpha 0.5\./);
     expect((await simulateData(options, io)).json).to.deep.equal(json);
+  });
+
+  it('enter the bars into the table of datasets, once', async () => {
+    const out = folder();
+    const input = [writeLines([header, row(0), row(1)])];
+    const options = { input, timeframe: '1h', venue: 'binance_spot', out };
+    const { json } = await importData(options, io);
+    await importData(options, io);
+    const db = await openDatabase({ folder: join(out, 'db'), clock: io.clock });
+    const rows = await listDatasets(db);
+    await db.close();
+    expect(rows).to.have.length(1);
+    expect(rows[0]).to.include({
+      data_version: json.data_version,
+      row_count: 2,
+      timeframe: '1h',
+      venue: 'binance_spot',
+      simulated: false,
+      range_from: firstMs,
+    });
   });
 });
