@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite, Transaction } from '@electric-sql/pglite';
-import { type Clock, publishFolder, sweepStaging } from '../../core/index.ts';
+import { type Clock, publishFolder, SluiceError, sweepStaging } from '../../core/index.ts';
 import type { Database, Queryable } from './database.ts';
 import { guarded } from './databaseError.ts';
 import { lockFolder } from './folderLock.ts';
@@ -39,9 +39,20 @@ function start(dataDir?: string): Promise<PGlite> {
     const startParams = PGlite.defaultStartParams
       .filter((param) => param !== '-F')
       .concat('-c', 'wal_sync_method=open_datasync');
-    return PGlite.create({ dataDir, startParams });
+    return PGlite.create({ dataDir, startParams }).catch((thrown) => {
+      throw notStarted(dataDir, thrown);
+    });
   });
 }
+
+/** PGlite says no more than "Aborted()" when it cannot write. */
+const notStarted = (dataDir: string, thrown: unknown): SluiceError =>
+  new SluiceError(
+    'database_failed',
+    `The embedded database cannot be started in ${dataDir} (${thrown instanceof Error ? thrown.message : String(thrown)}); see that the disk has room and the folder may be written.`,
+    { dataDir },
+    thrown,
+  );
 
 function database(engine: PGlite, unlock: () => void): Database {
   return {
