@@ -186,7 +186,7 @@ describe('the command line: retrain on a simulated market', function () {
       (url) => !url.startsWith('http://www.w3.org/'), // names of SVG, not places
     );
     expect(outside).to.deep.equal([]);
-    for (const { policy } of retrained.arms) expect(html).to.contain(`<td>${policy}</td>`);
+    for (const { policy } of retrained.arms) expect(html).to.contain(`<th>${policy} (`);
     for (const rule of [
       ...['net_return_positive', 'above_frozen_baseline', 'max_drawdown', 'reject_rate'],
       ...['beats_zero', 'beats_frozen_baseline', 'deflated_sharpe'],

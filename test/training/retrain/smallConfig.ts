@@ -35,6 +35,12 @@ export function smallConfig(): RetrainConfig {
   };
 }
 
+/** The same few folds and rounds on the real bars that the committed config names. */
+export function realConfig(): RetrainConfig {
+  const config = smallConfig();
+  return { ...config, name: 'real', gbdt: { ...config.gbdt, rounds: 8, min_data_in_leaf: 500 } };
+}
+
 /** Writes a config into a folder. @returns its path */
 export function writeConfig(folder: string, config: unknown, name = 'config.json'): string {
   const path = join(folder, name);
