@@ -218,3 +218,15 @@ export function drawFolds(folds: readonly FoldReport[]): string {
     260,
   );
 }
+
+/**
+ * Names of classes and clip paths numbered anew, in order of appearance: ECharts counts them through the life of the
+ * process, so that the same report would not give the same bytes twice.
+ */
+export function renumberChartNames(html: string): string {
+  const names = new Map<string, string>();
+  return html.replace(/\bzr\d+-[\w-]+/g, (name) => {
+    if (!names.has(name)) names.set(name, `zr-${names.size}`);
+    return names.get(name)!;
+  });
+}

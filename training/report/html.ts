@@ -1,7 +1,14 @@
 // One self-contained HTML file: tables and pictures of a retrain, readable without network or script.
 
 import { isoTime } from '../../core/index.ts';
-import { drawCalibration, drawEquity, drawFolds, drawImportance, drawWindows } from './charts.ts';
+import {
+  drawCalibration,
+  drawEquity,
+  drawFolds,
+  drawImportance,
+  drawWindows,
+  renumberChartNames,
+} from './charts.ts';
 import type { ArmReport, ArmWindow, RetrainReport } from './types.ts';
 
 /** The report as an HTML document. Every number it shows stands in the report's JSON too. */
@@ -22,7 +29,7 @@ export function renderReport(report: RetrainReport): string {
 <title>Sluice: ${escapeHtml(report.name)} ${escapeHtml(report.run_id)}</title><style>${style}</style></head>
 <body><main><h1>${escapeHtml(report.name)}</h1>
 <p class="lead">${escapeHtml(summarySentence(report))}</p>
-${sections.join('\n')}
+${renumberChartNames(sections.join('\n'))}
 </main></body></html>
 `;
 }
