@@ -8,7 +8,7 @@ import { type RetrainConfig, readRetrainConfig } from '../../../training/retrain
 /** A day on which every run of a test is made, so that equal runs give equal bytes. */
 export const asOf = Date.UTC(2026, 0, 31);
 
-/** Two simulated symbols over 200 days, nine folds, few rounds. */
+/** Two simulated symbols over 200 days, six folds, few rounds; one thread, for two only wait for each other here. */
 export function smallConfig(): RetrainConfig {
   const config = readRetrainConfig(projectPath('configs', 'default.json'));
   return {
@@ -28,8 +28,15 @@ export function smallConfig(): RetrainConfig {
       learning_rate: 0.2,
       early_stopping_rounds: 20,
       min_data_in_leaf: 50,
+      threads: 1,
     },
-    baseline: { ...config.baseline, rounds: 10, learning_rate: 0.2, min_data_in_leaf: 50 },
+    baseline: {
+      ...config.baseline,
+      rounds: 10,
+      learning_rate: 0.2,
+      min_data_in_leaf: 50,
+      threads: 1,
+    },
     ridge_lambdas: [0.1, 10],
     promotion: { ...config.promotion, bootstrap_draws: 400 },
   };

@@ -1,0 +1,142 @@
+// The command backtest on a signed artifact and a stored market: what it refuses, and what its labels rest on.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import {
+  type CommandIo,
+  dayMs,
+  isoTime,
+  type RunRecord,
+  silent,
+  systemClock,
+} from '../../core/index.ts';
+import { simulateData } from '../../data/main.ts';
+import { finishedRuns, openDatabase } from '../../data/store/index.ts';
+import { generateKeyPair } from '../../models/artifact/index.ts';
+import { type BacktestOptions, backtest } from '../../models/backtestCommand.ts';
+import { judgeRuns } from '../../serving/gate.ts';
+import { retrain } from '../../training/main.ts';
+import { failure } from '../data/store/failure.ts';
+import { asOf, smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+
+const ioOf = (signal = new AbortController().signal): CommandIo => ({
+  env: {},
+  clock: systemClock,
+  progress: silent,
+  signal,
+});
+
+describe('the command backtest', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let out: string;
+  let options: BacktestOptions;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-backtest-'));
+    out = join(folder, 'out');
+    const config = writeConfig(folder, smallConfig());
+    const { json } = await retrain({ config, out, asOf, device: 'cpu' }, ioOf(), judgeRuns);
+    const { path } = json.artifact as { path: string };
+    options = {
+      artifact: path,
+      data: join(out, 'bars', String(json.data_version)),
+      policy: 'tabular_only',
+      runSource: 'maintenance',
+      out,
+    };
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const run = async (changes: Partial<BacktestOptions> = {}, io = ioOf()) =>
+    (await backtest({ ...options, ...changes }, io)).json as unknown as Pick<
+      RunRecord,
+      'run_id' | 'config' | 'metrics'
+    >;
+  const stored = async (): Promise<RunRecord[]> => {
+    const db = await openDatabase({ folder: join(out, 'db'), clock: systemClock });
+    try {
+      return await finishedRuns(db);
+    } finally {
+      await db.close();
+    }
+  };
+  const market = async (changes: { seed?: number; timeframe?: string; days?: number }) => {
+    const made = { seed: 9, symbols: 2, days: 90, alpha: 1, timeframe: '1h', ...changes };
+    const { json } = await simulateData({ ...made, out: join(folder, 'other') }, ioOf());
+    return String(json.path);
+  };
+
+  it('refuses an artifact that another key signed, with the violations', async () => {
+    const key = join(folder, 'other.pub.pem');
+    writeFileSync(key, generateKeyPair().publicKeyPem);
+    const error = await failure(run({ key }));
+    expect(error.code).to.equal('input_invalid');
+    expect(error.message).to.contain('is refused');
+    expect((error.context.violations as { code: string }[])[0]!.code).to.equal('unknown_key');
+  });
+
+  it('refuses bars of another length and symbols that it was not made for', async () => {
+    const slow = await failure(run({ data: await market({ timeframe: '4h' }) }));
+    expect(slow.message).to.contain('made for bars of 1h');
+    const one = await simulateData(
+      { seed: 9, symbols: 1, days: 90, alpha: 1, timeframe: '1h', out: join(folder, 'one') },
+      ioOf(),
+    );
+    const few = await failure(run({ data: String(one.json.path) }));
+    expect(few.message).to.contain('SIM0002');
+  });
+
+  it('refuses a window without a bar and names the bars that there are', async () => {
+    const from = Date.UTC(2030, 0, 1);
+    const error = await failure(run({ from }));
+    expect(error.code).to.equal('out_of_range');
+    expect(error.message).to.contain('2021-01-01');
+  });
+
+  it('refuses a run source or regime that is not so, and records nothing of it', async () => {
+    const before = await stored();
+    const prod = await failure(run({ runSource: 'prod' }));
+    expect((prod.context.violations as string[])[0]).to.contain('prod needs real data');
+    const live = await failure(run({ dataRegime: 'prod_live' }));
+    expect(live.message).to.contain('computed as maintenance_replay, expected was prod_live');
+    expect(await stored()).to.deep.equal(before);
+  });
+
+  it('stops on request and records nothing', async () => {
+    const before = await stored();
+    const error = await failure(run({}, ioOf(AbortSignal.abort())));
+    expect(error.code).to.equal('cancelled');
+    expect(await stored()).to.deep.equal(before);
+  });
+
+  it('records a run once, by what it is: another window is another run', async () => {
+    const before = (await stored()).length;
+    const whole = await run();
+    expect(await run()).to.deep.equal(whole);
+    const late = await run({ from: Date.UTC(2021, 5, 1) });
+    expect(late.run_id).to.not.equal(whole.run_id);
+    expect((await stored()).length).to.equal(before + 2);
+    const row = (await stored()).find(({ run_id }) => run_id === late.run_id)!;
+    expect(row.config.window.from, isoTime(row.config.window.from)).to.equal(Date.UTC(2021, 5, 1));
+    expect(row).to.include({ run_source: 'smoke', score_source: 'model', status: 'completed' });
+    expect(row.metrics).to.deep.equal(late.metrics);
+  });
+
+  it('decides nothing before the whole look-back of the features has passed', async () => {
+    const begin = Date.UTC(2021, 0, 1);
+    const early = await run({ from: begin, to: begin + 5 * dayMs });
+    expect(early.metrics!.fills).to.equal(0);
+    expect((await run()).metrics!.fills).to.be.above(0);
+  });
+
+  it('knows nothing of bars after its window', async () => {
+    const window = { from: Date.UTC(2021, 1, 10), to: Date.UTC(2021, 2, 10) };
+    const short = await run({ ...window, data: await market({ seed: 5, days: 80 }) });
+    const long = await run({ ...window, data: await market({ seed: 5, days: 120 }) });
+    expect(short.metrics!.fills).to.be.above(0);
+    expect(long.metrics).to.deep.equal(short.metrics);
+    expect(long.run_id, 'other data, other run').to.not.equal(short.run_id);
+  });
+});
