@@ -91,13 +91,16 @@ describe('the command line: an interrupted retrain', function () {
       if ((await ended).signal === 'SIGKILL') killed += 1;
       await requireNothingHalf(out);
       if (k % 4 === 3) {
+        const begin = systemClock();
         expect(digestOf(await retrain(out).ended)).to.equal(digest);
+        // another program may have slowed the run that the moments are taken from
+        undisturbedMs = Math.min(undisturbedMs, 1.5 * (systemClock() - begin));
         await requireNothingHalf(out);
         expect(leftovers(out)).to.deep.equal([]);
         rmSync(out, { recursive: true });
       }
     }
-    expect(killed).to.be.at.least(kills / 2);
+    expect(killed).to.be.at.least(kills / 3);
   });
 
   it('sweeps whatever a killed run had in preparation, wherever that was', async () => {
@@ -156,16 +159,15 @@ describe('the command line: an interrupted retrain', function () {
 
   it('says in one sentence that a file cannot be written, and goes on once it can', async () => {
     const out = join(folder, 'full');
-    cpSync(join(folder, 'undisturbed', 'db'), join(out, 'db'), { recursive: true });
+    cpSync(join(folder, 'undisturbed'), out, { recursive: true });
     // no file may grow beyond 16 blocks of 1 KiB: writing more fails as on a full disk
     const limited = await retrain(out, 'ulimit -f 16; exec "$@"').ended;
     expect(limited.exit).to.equal(1);
     expect(errorOf(limited).code).to.equal('database_failed');
     expect(errorOf(limited).message).to.contain('see that the disk has room');
     expect(limited.stderr).to.not.match(/^\s+at /m);
-    rmSync(join(out, 'db'), { recursive: true });
+    await requireNothingHalf(out);
     expect(digestOf(await retrain(out).ended)).to.equal(digest);
     expect(leftovers(out)).to.deep.equal([]);
-    await requireNothingHalf(out);
   });
 });
