@@ -104,12 +104,12 @@ async function withArtifact<T>(work: (out: string, dir: string) => Promise<T>): 
 /** The real process, by its own command. */
 const serveSluice = (): Promise<string> =>
   withArtifact(
-    (out) =>
+    (out, artifact) =>
       new Promise((onReady, reject) => {
         const env = { LOG_LEVEL: 'error' };
         const { signal } = new AbortController();
         serve(
-          { out, port: 0, onReady },
+          { out, artifact, port: 0, onReady },
           { env, clock: () => nowMs, progress: silent, signal },
         ).catch(reject);
       }),

@@ -1,3 +1,4 @@
+export { flatTreeScorer } from './flatTrees.ts';
 export { parseLightgbmText } from './lightgbmText.ts';
 export { checkMatrix, treeScorer, zeroThreshold } from './treeScorer.ts';
 export { type Contributions, treeContributions } from './treeShap.ts';

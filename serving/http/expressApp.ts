@@ -123,13 +123,15 @@ function send(service: Service, response: Response, route: string, answer: HttpR
 }
 
 function write(service: Service, response: Response, answer: HttpResponse): void {
-  const length =
-    typeof answer.body === 'string' ? Buffer.byteLength(answer.body) : answer.body.length;
+  const { body } = answer;
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   response.writeHead(answer.status, {
     ...securityHeaders,
     ...answer.headers,
     'content-length': length,
     ...(service.phase() === 'draining' ? { connection: 'close' } : {}),
   });
-  response.end(answer.body);
+  // text of as many bytes as characters is ASCII, and the one-byte encoding writes it several times as fast
+  if (typeof body === 'string') response.end(body, length === body.length ? 'latin1' : 'utf8');
+  else response.end(body);
 }

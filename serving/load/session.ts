@@ -3,7 +3,6 @@
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { asSluiceError, SluiceError } from '../../core/index.ts';
-import { joinRows } from './joinedRows.ts';
 
 /** An opened graph with one input, double [N, F], and one output, double [N, 1]. */
 export interface OnnxSession {
@@ -24,17 +23,6 @@ export interface GraphShape {
   readonly featureCount: number;
 }
 
-/** Input and output of some rows. Used again for small counts: allocation is half of a small run. */
-interface Slot {
-  readonly values: Float64Array;
-  readonly score: Float64Array;
-  readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly fetches: Readonly<Record<string, Tensor>>;
-}
-
-/** Most single rows that are scored in one run. */
-const maxJoined = 16;
-
 /**
  * Opens a graph from bytes in memory; nothing is read from disk.
  * @throws SluiceError `native_failed` if ONNX Runtime refuses the bytes or the graph has another shape
@@ -50,29 +38,24 @@ export async function openSession(bytes: Uint8Array, shape: GraphShape): Promise
     }),
   );
   checkShape(session, shape);
-  const runSlot = async (slot: Slot): Promise<Float64Array> => {
-    await session.run(slot.feeds, slot.fetches);
-    return slot.score;
-  };
-  const slots = Array.from({ length: maxJoined }, (_, i) => makeSlot(shape, i + 1));
-  const runOne = joinRows((rows) => {
-    const slot = slots[rows.length - 1]!;
-    rows.forEach((row, i) => {
-      slot.values.set(row, i * shape.featureCount);
-    });
-    return runSlot(slot);
-  }, maxJoined);
-  const runMany = (features: Float32Array, rows: number): Promise<Float64Array> => {
-    const slot = makeSlot(shape, rows);
-    slot.values.set(features);
-    return runSlot(slot);
-  };
-
   return {
-    run: (features, rows) =>
-      native('score', () => (rows === 1 ? runOne(features) : runMany(features, rows))),
+    run: (features, rows) => native('score', () => runRows(session, shape, features, rows)),
     close: () => session.release(),
   };
+}
+
+async function runRows(
+  session: InferenceSession,
+  { input, output, featureCount }: GraphShape,
+  features: Float32Array,
+  rows: number,
+): Promise<Float64Array> {
+  const scores = new Float64Array(rows);
+  const feeds = {
+    [input]: new Tensor('float64', Float64Array.from(features), [rows, featureCount]),
+  };
+  await session.run(feeds, { [output]: new Tensor('float64', scores, [rows, 1]) });
+  return scores;
 }
 
 function checkShape(session: InferenceSession, { input, output, featureCount }: GraphShape): void {
@@ -86,17 +69,6 @@ function checkShape(session: InferenceSession, { input, output, featureCount }: 
   const expected = `${input} float64 [${featureCount}] -> ${output} float64 [1]`;
   if (found === expected) return;
   throw new SluiceError('native_failed', `The graph computes ${found}; expected ${expected}.`);
-}
-
-function makeSlot({ input, output, featureCount }: GraphShape, rows: number): Slot {
-  const values = new Float64Array(rows * featureCount);
-  const score = new Float64Array(rows);
-  return {
-    values,
-    score,
-    feeds: { [input]: new Tensor('float64', values, [rows, featureCount]) },
-    fetches: { [output]: new Tensor('float64', score, [rows, 1]) },
-  };
 }
 
 async function native<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -30,7 +30,7 @@ export interface LoadedModel {
   /** sha256 of the public key's PEM text, hex */
   readonly keyHint: string;
   /**
-   * Scores rows through ONNX Runtime.
+   * Scores rows: a few by walking the trees, more through ONNX Runtime; the bits are the same.
    * @param features [rows*F] row-major float32, NaN = missing
    * @returns [rows]
    * @throws SluiceError `native_failed`
