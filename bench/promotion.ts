@@ -1,15 +1,16 @@
 // Does the pipeline promote what is there and nothing else? Retrains on simulated markets: with a planted return the
 // model arm must be promoted in at least 18 of 20 seeds, without one in at most 1 of 20. Every retrain is the whole
-// main job, in a folder of its own.
+// main job, in a folder of its own; CPCV and walk-forward, which are reported but decide nothing, have fewer folds.
 // usage: node bench/promotion.ts [--seeds 20] [--alphas 1,0]
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { silent, systemClock } from '../core/index.ts';
+import { silent, systemClock, writeFileAtomic } from '../core/index.ts';
 import { judgeRuns } from '../serving/gate.ts';
 import { retrain } from '../training/main.ts';
+import { readRetrainConfig } from '../training/retrain/index.ts';
 import { report } from './harness.ts';
 
 const { values } = parseArgs({
@@ -19,6 +20,15 @@ const { values } = parseArgs({
     config: { type: 'string', default: 'configs/default.json' },
   },
 });
+/** The config with fewer of the folds that no rule reads. @returns path of the file */
+function writeConfig(folder: string): string {
+  const config = readRetrainConfig(values.config);
+  const folds = { ...config.folds, cpcv_groups: 3, cpcv_test_groups: 1, walk_forward: 1 };
+  const path = join(folder, 'config.json');
+  writeFileAtomic(path, JSON.stringify({ ...config, folds }));
+  return path;
+}
+
 const io = { env: {}, clock: systemClock, progress: silent, signal: new AbortController().signal };
 
 interface Outcome {
@@ -32,11 +42,8 @@ interface Outcome {
 async function outcomeOf(seed: number, alpha: number): Promise<Outcome> {
   const out = mkdtempSync(join(tmpdir(), 'sluice-promotion-'));
   try {
-    const { json } = await retrain(
-      { config: values.config, out, device: 'cpu', seed, alpha },
-      io,
-      judgeRuns,
-    );
+    const options = { config: writeConfig(out), out, device: 'cpu', seed, alpha } as const;
+    const { json } = await retrain(options, io, judgeRuns);
     const { arms, gate } = json as unknown as RetrainJson;
     const arm = arms.find(({ policy }) => policy === 'tabular_only')!;
     return {
