@@ -16,7 +16,7 @@ import {
   readCodeVersion,
   SluiceError,
 } from '../core/index.ts';
-import { createFeatureStream, type FeatureSpec, parseFeatureSpec } from '../data/feature/index.ts';
+import { parseFeatureSpec } from '../data/feature/index.ts';
 import { type BarPanel, loadPanel } from '../data/market/index.ts';
 import {
   type Database,
@@ -28,12 +28,16 @@ import {
 import { type OpenedArtifact, openArtifact, readKeyFile } from './artifact/index.ts';
 import {
   checkRunSource,
+  countDecisions,
   dataRegime,
   runBacktest,
+  scorePanel,
+  scoreSource,
   sourcesOf,
   summariseRun,
+  type TimeSpan,
 } from './backtest/index.ts';
-import { type Scorer, treeScorer } from './score/index.ts';
+import { treeScorer } from './score/index.ts';
 
 /** Options of `backtest`. */
 export interface BacktestOptions {
@@ -58,11 +62,17 @@ export async function backtest(options: BacktestOptions, io: CommandIo): Promise
   const panel = await panelFor(artifact, options.data);
   io.progress.update('score', 0.1);
   const spec = parseFeatureSpec(artifact.manifest.feature_spec);
-  const scores = scorePanel(spec, treeScorer(artifact.trees), panel, io.signal);
+  const [scores] = scorePanel(spec, [treeScorer(artifact.trees)], panel, io.signal);
   io.progress.update('backtest', 0.8);
-  const window = windowOf(options, panel);
+  const window = windowOf(options, panel, spec.lookbackBars);
   const { trade } = artifact.manifest;
-  const result = runBacktest({ panel, scores, fromMs: window.from, toMs: window.to, trade });
+  const result = runBacktest({
+    panel,
+    scores: scores!,
+    fromMs: window.from,
+    toMs: window.to,
+    trade,
+  });
   const metrics = summariseRun(result, panel.timeframeMs);
   const db = await openDatabase({
     url: io.env.DATABASE_URL,
@@ -76,6 +86,7 @@ export async function backtest(options: BacktestOptions, io: CommandIo): Promise
       artifact,
       panel,
       window,
+      scores: scores!,
       metrics,
       registered,
       startedAt,
@@ -117,49 +128,14 @@ async function panelFor({ manifest }: OpenedArtifact, storePath: string): Promis
   );
 }
 
-const chunkTimes = 2048;
-
-/** Scores every bar that is there and has its whole look-back inside the panel. @returns [S*T], NaN elsewhere */
-function scorePanel(
-  spec: FeatureSpec,
-  scorer: Scorer,
-  panel: BarPanel,
-  signal: AbortSignal,
-): Float64Array {
-  const times = panel.openMs.length;
-  const symbols = panel.symbols.length;
-  const width = spec.entries.length;
-  const stream = createFeatureStream(spec, symbols, panel.timeframeMs);
-  const grid = new Float64Array(symbols * times).fill(Number.NaN);
-  const features = new Float32Array(chunkTimes * symbols * width);
-  const cells = new Int32Array(chunkTimes * symbols);
-  for (let from = 0; from < times; from += chunkTimes) {
-    if (signal.aborted)
-      throw new SluiceError(
-        'cancelled',
-        'The backtest was stopped on request; nothing was recorded.',
-      );
-    let rows = 0;
-    for (let t = from; t < Math.min(times, from + chunkTimes); t += 1) {
-      stream.push(panel, t);
-      if (t < spec.lookbackBars - 1) continue;
-      for (let s = 0; s < symbols; s += 1) {
-        if (Number.isNaN(panel.close[s * times + t]!)) continue;
-        features.set(stream.rows.subarray(s * width, (s + 1) * width), rows * width);
-        cells[rows] = s * times + t;
-        rows += 1;
-      }
-    }
-    scorer.score(features.subarray(0, rows * width), rows).forEach((score, row) => {
-      grid[cells[row]!] = score;
-    });
-  }
-  return grid;
-}
-
-function windowOf({ from, to }: BacktestOptions, panel: BarPanel): { from: number; to: number } {
+/** Without a given start, the first bar that can be scored; an earlier start is honoured, and makes the run a fallback. */
+function windowOf({ from, to }: BacktestOptions, panel: BarPanel, lookbackBars: number): TimeSpan {
   const end = panel.openMs.at(-1)! + panel.timeframeMs;
-  const window = { from: Math.max(from ?? 0, panel.openMs[0]!), to: Math.min(to ?? end, end) };
+  const scorable = panel.openMs[Math.min(lookbackBars, panel.openMs.length) - 1]!;
+  const window = {
+    from: Math.max(from ?? scorable, panel.openMs[0]!),
+    to: Math.min(to ?? end, end),
+  };
   if (window.from < window.to) return window;
   throw new SluiceError(
     'out_of_range',
@@ -171,7 +147,8 @@ interface RecordParts {
   readonly options: BacktestOptions;
   readonly artifact: OpenedArtifact;
   readonly panel: BarPanel;
-  readonly window: { readonly from: number; readonly to: number };
+  readonly window: TimeSpan;
+  readonly scores: Float64Array;
   readonly metrics: RunMetrics;
   readonly registered: boolean;
   readonly startedAt: number;
@@ -194,7 +171,7 @@ function recordOf(parts: RecordParts): RunRecord {
   }
   const labels = {
     run_source: source.runSource,
-    score_source: 'model',
+    score_source: scoreSource(countDecisions(panel, parts.scores, window)),
     data_regime: regime,
   } as const;
   const config = {

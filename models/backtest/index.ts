@@ -19,4 +19,5 @@ export {
   sourcesOf,
   type TimeSpan,
 } from './provenance.ts';
+export { countDecisions, scorePanel } from './scorePanel.ts';
 export type { BacktestInput, BacktestResult, RejectReason } from './types.ts';

@@ -21,7 +21,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'data/main.ts': data,
   'models/score': ['core'],
   'models/trade': ['core'],
-  'models/backtest': ['core', 'data/market', 'models/score', 'models/trade'],
+  'models/backtest': ['core', 'data/market', 'data/feature', 'models/score', 'models/trade'],
   'models/evaluate': ['core', 'models/backtest'],
   'models/artifact': ['core', 'data/feature', 'models/score', 'models/trade'],
   'models/main.ts': [...data, ...models],

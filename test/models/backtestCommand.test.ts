@@ -131,6 +131,17 @@ describe('the command backtest', function () {
     expect((await run()).metrics!.fills).to.be.above(0);
   });
 
+  it('is scored by the model from the first bar that can be, and a fallback from any earlier one', async () => {
+    const scored = await run();
+    expect(scored.config.score_source).to.equal('model');
+    const from = scored.config.window.from;
+    const early = await run({ from: from - 3_600_000 });
+    expect(early.config.window.from).to.equal(from - 3_600_000);
+    expect(early.config.score_source).to.equal('fallback');
+    const record = (await stored()).find(({ run_id }) => run_id === early.run_id);
+    expect(record?.score_source).to.equal('fallback');
+  });
+
   it('knows nothing of bars after its window', async () => {
     const window = { from: Date.UTC(2021, 1, 10), to: Date.UTC(2021, 2, 10) };
     const short = await run({ ...window, data: await market({ seed: 5, days: 80 }) });

@@ -3,7 +3,7 @@
 import type { RunMetrics } from '../../core/index.ts';
 import type { Dataset } from '../../data/dataset/index.ts';
 import type { BarPanel } from '../../data/market/index.ts';
-import { runBacktest, summariseRun } from '../../models/backtest/index.ts';
+import { countDecisions, runBacktest, summariseRun } from '../../models/backtest/index.ts';
 import type { TradeConfig } from '../../models/trade/index.ts';
 import type { Span, Spans } from '../validate/index.ts';
 import { rankCorrelation } from './skill.ts';
@@ -22,18 +22,16 @@ export interface ArmRun {
   readonly rankIc: number | null;
   readonly from: number;
   readonly to: number;
+  /** decisions due in the window, and how many of them were scored */
+  readonly counts: { readonly decisions: number; readonly scoredByModel: number };
 }
 
 /** Both windows of an arm. */
 export type ArmRuns = Readonly<Record<'validation' | 'forward_oos', ArmRun>>;
 
-/** Puts row scores on the panel's grid; NaN where there is no row, and so no decision. [n] -> [S*T] */
-export function scoresOnGrid(dataset: Dataset, scores: Float64Array): Float64Array {
-  const grid = new Float64Array(dataset.panel.close.length).fill(Number.NaN);
-  scores.forEach((score, row) => {
-    grid[cellOf(dataset, row)] = score;
-  });
-  return grid;
+/** Scores of the dataset's rows, read off the grid. [S*T] -> [n] */
+export function scoresOfRows(dataset: Dataset, grid: Float64Array, rows: Int32Array): Float64Array {
+  return Float64Array.from(rows, (row) => grid[cellOf(dataset, row)]!);
 }
 
 /** Where a row stands on the grid. */
@@ -57,6 +55,7 @@ export function runArm(dataset: Dataset, arm: Arm, spans: Spans, trade: TradeCon
       rankIc: rankIcOf(dataset, arm, span),
       from,
       to,
+      counts: countDecisions(dataset.panel, arm.grid, { from, to }),
     };
   };
   return { validation: run(spans.validation), forward_oos: run(spans.forward_oos) };
@@ -68,7 +67,7 @@ function decisionsOf({ timeframeMs }: BarPanel, span: Span): { from: number; to:
 }
 
 function rankIcOf(dataset: Dataset, { grid }: Arm, { rows }: Span): number | null {
-  const own = Float64Array.from(rows, (row) => grid[cellOf(dataset, row)]!);
+  const own = scoresOfRows(dataset, grid, rows);
   if (own.every((score) => score === own[0])) return null;
   return rankCorrelation(
     own,

@@ -3,13 +3,14 @@
 import type { Progress } from '../../core/index.ts';
 import { type Dataset, datasetDigest } from '../../data/dataset/index.ts';
 import type { FeatureSpec } from '../../data/feature/index.ts';
+import { scorePanel } from '../../models/backtest/index.ts';
 import type { Scorer } from '../../models/score/index.ts';
 import { fitRidge } from '../baseline/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmReport, CalibrationBin } from '../report/index.ts';
 import { liftFold, purgedKFold, type Spans, selectIntervals } from '../validate/index.ts';
-import { type Arm, type ArmRuns, runArm, scoresOnGrid } from './arms.ts';
+import { type Arm, type ArmRuns, runArm, scoresOfRows } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
 import { type CrossValidation, crossValidate, fitFinal } from './fit.ts';
 import { brokenRules, checkPromotion, statisticsOf } from './promotion.ts';
@@ -44,21 +45,13 @@ export interface Experiment {
 /** Runs the experiment. @throws SluiceError `out_of_range` if the data are too short | `cancelled` | what the fits throw */
 export async function runExperiment(request: ExperimentRequest): Promise<Experiment> {
   const { config, samples, library, progress, signal } = request;
-  const { dataset, baselineDataset, spans } = samples;
+  const { dataset, spans } = samples;
   const context = { library, samples, folds: config.folds, progress, signal };
   const validation = await crossValidate(context, config.gbdt);
   progress.update('final fit', 0.9);
   const model = await fitFinal(context, dataset, spans.search.rows, config.gbdt, validation.rounds);
   progress.update('arms', 0.95);
-  const scores = model.predict(dataset.features, dataset.rows);
-  const baseline = request.frozenBaseline.score(baselineDataset.features, baselineDataset.rows);
-  const ridge = fitSearchRidge(samples, config);
-  const arms: Arm[] = [
-    { policy: 'tabular_only', grid: scoresOnGrid(dataset, scores) },
-    { policy: 'frozen_baseline', grid: scoresOnGrid(baselineDataset, baseline) },
-    { policy: 'ridge', grid: scoresOnGrid(dataset, ridge.score(dataset.features, dataset.rows)) },
-    { policy: 'zero', grid: scoresOnGrid(dataset, new Float64Array(dataset.rows)) },
-  ];
+  const arms = scoreArms(request, model, fitSearchRidge(samples, config));
   const runs = new Map(arms.map((arm) => [arm.policy, runArm(dataset, arm, spans, config.trade)]));
   return {
     samples,
@@ -67,9 +60,28 @@ export async function runExperiment(request: ExperimentRequest): Promise<Experim
     model,
     runs,
     ...judgeArms(request, runs),
-    calibration: calibrationOf(dataset, scores, spans),
+    calibration: calibrationOf(dataset, arms[0]!, spans),
     importance: importanceOf(dataset.featureSpec, model),
   };
+}
+
+/** The model first. Scores are those of `scorePanel`: labels have no say in where a decision is made. */
+function scoreArms(
+  { samples, frozenBaseline, signal }: ExperimentRequest,
+  model: GbdtModel,
+  ridge: Scorer,
+): Arm[] {
+  const { featureSpec, panel } = samples.dataset;
+  const trees: Scorer = { featureCount: model.featureCount, score: model.predict };
+  const [own, linear] = scorePanel(featureSpec, [trees, ridge], panel, signal);
+  const baselineSpec = samples.baselineDataset.featureSpec;
+  const [baseline] = scorePanel(baselineSpec, [frozenBaseline], panel, signal);
+  return [
+    { policy: 'tabular_only', grid: own! },
+    { policy: 'frozen_baseline', grid: baseline! },
+    { policy: 'ridge', grid: linear! },
+    { policy: 'zero', grid: own!.map((score) => (Number.isNaN(score) ? score : 0)) },
+  ];
 }
 
 function fitSearchRidge({ dataset, intervals, embargoMs, spans }: Samples, config: RetrainConfig) {
@@ -119,14 +131,10 @@ function armWindow(run: ArmRuns, window: 'validation' | 'forward_oos', trialCoun
   return { metrics, statistics: statisticsOf(metrics, trialCount), rank_ic: rankIc };
 }
 
-function calibrationOf(
-  dataset: Dataset,
-  scores: Float64Array,
-  spans: Spans,
-): Experiment['calibration'] {
+function calibrationOf(dataset: Dataset, { grid }: Arm, spans: Spans): Experiment['calibration'] {
   const bins = (rows: Int32Array) =>
     calibrationBins(
-      Float64Array.from(rows, (row) => scores[row]!),
+      scoresOfRows(dataset, grid, rows),
       Float32Array.from(rows, (row) => dataset.labels[row]!),
     );
   return { validation: bins(spans.validation.rows), forward_oos: bins(spans.forward_oos.rows) };

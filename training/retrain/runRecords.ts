@@ -1,7 +1,7 @@
 // Each arm in each window as a row of `backtest_runs`, with labels that are computed, not claimed.
 
 import type { DataRegime, RunRecord, RunSource, ScoreSource } from '../../core/index.ts';
-import { dataRegime, sourcesOf, type TimeSpan } from '../../models/backtest/index.ts';
+import { dataRegime, scoreSource, sourcesOf, type TimeSpan } from '../../models/backtest/index.ts';
 import type { ArmRun } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
 import type { Experiment } from './experiment.ts';
@@ -48,10 +48,10 @@ function recordOf(
   const { dataset } = experiment.samples;
   const window = { from: run.from, to: run.to };
   const scorer = request.scorers[policy];
-  const scoreSource: ScoreSource = scorer === undefined ? 'heuristic' : 'model';
+  const source: ScoreSource = scorer === undefined ? 'heuristic' : scoreSource(run.counts);
   const labels = {
     run_source: request.runSource,
-    score_source: scoreSource,
+    score_source: source,
     data_regime: regimeOf(experiment, window, scorer?.fitted ?? null),
   };
   return {

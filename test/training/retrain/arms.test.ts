@@ -1,10 +1,21 @@
 import { expect } from 'chai';
 import { hourMs } from '../../../core/index.ts';
+import type { Dataset } from '../../../data/dataset/index.ts';
 import type { BarPanel } from '../../../data/market/index.ts';
-import { type ArmRuns, runArm, scoresOnGrid } from '../../../training/retrain/arms.ts';
+import { type ArmRuns, runArm, scoresOfRows } from '../../../training/retrain/arms.ts';
 import type { Samples } from '../../../training/retrain/samples.ts';
 import { smallConfig } from './smallConfig.ts';
 import { smallSamples } from './smallMarket.ts';
+
+/** Row scores on the panel's grid, NaN where there is no row. */
+function scoresOnGrid(dataset: Dataset, scores: Float64Array): Float64Array {
+  const times = dataset.panel.openMs.length;
+  const grid = new Float64Array(dataset.panel.close.length).fill(Number.NaN);
+  scores.forEach((score, row) => {
+    grid[dataset.symbolIndex[row]! * times + dataset.timeIndex[row]!] = score;
+  });
+  return grid;
+}
 
 describe('retrain: arms', () => {
   const { trade } = smallConfig();
@@ -25,17 +36,23 @@ describe('retrain: arms', () => {
     return grid;
   };
 
-  it('stand on the grid where their rows stand, and decide nothing elsewhere', () => {
-    const { dataset } = samples;
+  it('read the scores of rows off the grid, and count a decision for every bar that is there', () => {
+    const { dataset, spans } = samples;
     const scores = Float64Array.from({ length: dataset.rows }, (_, row) => row + 0.5);
+    const rows = Int32Array.of(0, 7, dataset.rows - 1);
     const grid = scoresOnGrid(dataset, scores);
-    expect(grid.length).to.equal(dataset.panel.symbols.length * timesOf(samples));
-    expect(grid.reduce((count, x) => count + (Number.isNaN(x) ? 0 : 1), 0)).to.equal(dataset.rows);
-    for (let row = 0; row < dataset.rows; row += 97) {
-      const at = dataset.symbolIndex[row]! * timesOf(samples) + dataset.timeIndex[row]!;
-      expect(grid[at]).to.equal(row + 0.5);
-      expect(dataset.panel.openMs[dataset.timeIndex[row]!]! + hourMs).to.equal(dataset.t0[row]);
-    }
+    expect([...scoresOfRows(dataset, grid, rows)]).to.deep.equal([0.5, 7.5, dataset.rows - 0.5]);
+    expect(dataset.panel.openMs[dataset.timeIndex[7]!]! + hourMs).to.equal(dataset.t0[7]);
+    const { decisions, scoredByModel } = run(emptyGrid()).validation.counts;
+    const due = dataset.panel.close.filter((close, at) => {
+      const openMs = dataset.panel.openMs[at % timesOf(samples)]!;
+      const { from, to } = spans.validation;
+      return !Number.isNaN(close) && openMs >= from - hourMs && openMs < to;
+    });
+    expect(decisions).to.equal(due.length);
+    expect(scoredByModel).to.equal(0);
+    const whole = run(dataset.panel.close).validation.counts;
+    expect(whole).to.deep.equal({ decisions: due.length, scoredByModel: due.length });
   });
 
   for (const window of ['validation', 'forward_oos'] as const) {

@@ -45,6 +45,7 @@ const runOf = (returns: readonly number[], changes: Partial<RunMetrics> = {}): A
   rankIc: null,
   from: 0,
   to: 1,
+  counts: { decisions: 1, scoredByModel: 1 },
 });
 
 const armOf = (daily: Daily): ArmRuns => ({
