@@ -14,7 +14,11 @@ export const policySchema = z.union([
   z.templateLiteral(['blend_alpha_', z.number()]),
 ]);
 
+/** What {@link runSourceSchema} lets through. */
 export type RunSource = z.infer<typeof runSourceSchema>;
+/** What {@link scoreSourceSchema} lets through. */
 export type ScoreSource = z.infer<typeof scoreSourceSchema>;
+/** What {@link dataRegimeSchema} lets through. */
 export type DataRegime = z.infer<typeof dataRegimeSchema>;
+/** What {@link policySchema} lets through. */
 export type Policy = z.infer<typeof policySchema>;

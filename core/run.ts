@@ -54,5 +54,7 @@ export const runRecordSchema = z.strictObject({
   finished_at: z.number().nullable(),
 });
 
+/** What {@link runMetricsSchema} lets through. */
 export type RunMetrics = z.infer<typeof runMetricsSchema>;
+/** What {@link runRecordSchema} lets through. */
 export type RunRecord = z.infer<typeof runRecordSchema>;

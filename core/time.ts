@@ -2,9 +2,11 @@
 
 import { SluiceError } from './errors.ts';
 
-/** Milliseconds. */
+/** A minute in milliseconds. */
 export const minuteMs = 60_000;
+/** An hour in milliseconds. */
 export const hourMs = 3_600_000;
+/** A UTC day in milliseconds. */
 export const dayMs = 86_400_000;
 
 /** Tells the time, Unix ms UTC. Handed in wherever time matters, so that a test can set it. */

@@ -18,6 +18,7 @@ export const barFields = [
   'trades',
   'taker_buy_volume',
 ] as const;
+/** Name of a column of a file of bars. */
 export type BarField = (typeof barFields)[number];
 
 /** The fields that a source may lack. */

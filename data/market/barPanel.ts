@@ -40,14 +40,36 @@ export interface BarPanel {
   readonly sources: readonly BarSource[];
 }
 
+/** Columns in which every bar is still missing. @param cells S*T */
+export function missingBars(
+  cells: number,
+): Pick<BarPanel, (typeof numberColumns)[number] | 'quality' | 'sourceIndex'> {
+  const column = () => new Float64Array(cells).fill(Number.NaN);
+  return {
+    open: column(),
+    high: column(),
+    low: column(),
+    close: column(),
+    volume: column(),
+    quoteVolume: column(),
+    trades: column(),
+    takerBuyVolume: column(),
+    quality: new Uint8Array(cells).fill(barQuality.missing),
+    sourceIndex: new Uint8Array(cells),
+  };
+}
+
+const numberColumns = [
+  'open',
+  'high',
+  'low',
+  'close',
+  'volume',
+  'quoteVolume',
+  'trades',
+  'takerBuyVolume',
+] as const;
+
 /** The eight number columns of a panel in the order of the store: open, high, low, close, volume, quote volume, trades, taker buy volume. */
-export const barColumns = (panel: BarPanel): readonly Float64Array[] => [
-  panel.open,
-  panel.high,
-  panel.low,
-  panel.close,
-  panel.volume,
-  panel.quoteVolume,
-  panel.trades,
-  panel.takerBuyVolume,
-];
+export const barColumns = (panel: BarPanel): readonly Float64Array[] =>
+  numberColumns.map((name) => panel[name]);

@@ -6,6 +6,7 @@ const rejectedRow = z.strictObject({ file: z.string(), line: z.int(), reason: z.
 
 /** Order of the rows of a file by time, per symbol. */
 export const rowOrderSchema = z.enum(['oldest_first', 'newest_first', 'shuffled']);
+/** What {@link rowOrderSchema} lets through. */
 export type RowOrder = z.infer<typeof rowOrderSchema>;
 
 /** What was found of one symbol. Times are bar opens, Unix ms; null when no row was stored. */
@@ -28,6 +29,7 @@ const symbolReport = z.strictObject({
   microsecond_stamps: z.int(),
   second_stamps: z.int(),
 });
+/** What {@link symbolReport} lets through. */
 export type SymbolReport = z.infer<typeof symbolReport>;
 
 /** The report of an import; stored as `bars.json` beside `bars.parquet`. */
@@ -57,6 +59,7 @@ export const importReportSchema = z.strictObject({
   /** sha256 of `bars.parquet`, checked at every load. */
   bars_sha256: z.string(),
 });
+/** What {@link importReportSchema} lets through. */
 export type StoredReport = z.infer<typeof importReportSchema>;
 
 /** A stored report and the folder in which it lies. */

@@ -23,7 +23,7 @@ import {
   SluiceError,
 } from '../../core/index.ts';
 import { createBarContentHash, dataVersionOf } from './barContent.ts';
-import { type BarPanel, barColumns, barQuality } from './barPanel.ts';
+import { type BarPanel, barColumns, barQuality, missingBars } from './barPanel.ts';
 
 /** The length of the simulated market and how much of its return can be known beforehand. */
 export interface SimulatorOptions {
@@ -260,23 +260,13 @@ function placeBar(
 
 function emptyPanel(options: SimulatorOptions, timeframeMs: number, steps: number): BarPanel {
   const { seed, symbols, days, timeframe, alpha } = options;
-  const column = () => new Float64Array(symbols * steps).fill(Number.NaN);
   const recipe = { simulator: 1, seed, symbols, days, timeframe, alpha };
   return {
     timeframeMs,
     symbols: Array.from({ length: symbols }, (_, s) => `SIM${String(s + 1).padStart(4, '0')}`),
     openMs: Float64Array.from({ length: steps }, (_, t) => startMs + t * timeframeMs),
-    open: column(),
-    high: column(),
-    low: column(),
-    close: column(),
-    volume: column(),
-    quoteVolume: column(),
-    trades: column(),
-    takerBuyVolume: column(),
-    quality: new Uint8Array(symbols * steps).fill(barQuality.missing),
+    ...missingBars(symbols * steps),
     dataVersion: '',
-    sourceIndex: new Uint8Array(symbols * steps),
     sources: [{ file: 'simulator', sha256: digestOf(recipe), venue: 'simulator' }],
   };
 }

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { isoTime, nearest, SluiceError } from '../../core/index.ts';
-import { type BarPanel, barColumns, barQuality } from './barPanel.ts';
+import { type BarPanel, barColumns, missingBars } from './barPanel.ts';
 import type { ImportReport } from './barReport.ts';
 import { barsFile, fileSha256, readReport } from './barStore.ts';
 import { type Database, openDatabase, sqlPath, sqlText } from './duckdb.ts';
@@ -106,22 +106,12 @@ function emptyPanel(
   const { timeframe_ms: timeframeMs } = report;
   const steps = (lastMs - firstMs) / timeframeMs + 1;
   const cells = symbols.length * steps;
-  const column = () => new Float64Array(cells).fill(Number.NaN);
   return {
     timeframeMs,
     symbols,
     openMs: Float64Array.from({ length: steps }, (_, t) => firstMs + t * timeframeMs),
-    open: column(),
-    high: column(),
-    low: column(),
-    close: column(),
-    volume: column(),
-    quoteVolume: column(),
-    trades: column(),
-    takerBuyVolume: column(),
-    quality: new Uint8Array(cells).fill(barQuality.missing),
+    ...missingBars(cells),
     dataVersion: report.data_version,
-    sourceIndex: new Uint8Array(cells),
     sources: report.files.map(({ file, sha256, venue }) => ({ file, sha256, venue })),
   };
 }

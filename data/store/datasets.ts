@@ -23,6 +23,7 @@ export const datasetRowSchema = z.strictObject({
   created_at: z.number(),
 });
 
+/** What {@link datasetRowSchema} lets through. */
 export type DatasetRow = z.infer<typeof datasetRowSchema>;
 
 const rowSchema = datasetRowSchema.extend({

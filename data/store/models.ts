@@ -18,6 +18,7 @@ export const modelRowSchema = z.strictObject({
   created_at: z.number(),
 });
 
+/** What {@link modelRowSchema} lets through. */
 export type ModelRow = z.infer<typeof modelRowSchema>;
 
 const columns =

@@ -16,6 +16,7 @@ export const oosTouchSchema = z.strictObject({
   touched_at: z.number(),
 });
 
+/** What {@link oosTouchSchema} lets through. */
 export type OosTouch = z.infer<typeof oosTouchSchema>;
 
 /** Records a look. */

@@ -12,6 +12,7 @@ export const storedVerdictSchema = z.looseObject({
   run_ids: z.array(z.string()),
 });
 
+/** What {@link storedVerdictSchema} lets through. */
 export type StoredVerdict = z.infer<typeof storedVerdictSchema>;
 
 const rowSchema = z.strictObject({

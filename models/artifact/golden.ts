@@ -14,6 +14,7 @@ export const goldenSchema = z.strictObject({
   scores: z.strictObject({ tabular: z.array(z.number()) }),
 });
 
+/** What {@link goldenSchema} lets through. */
 export type Golden = z.infer<typeof goldenSchema>;
 
 /** Rows with the trainer's own scores. */

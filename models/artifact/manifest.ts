@@ -123,7 +123,9 @@ export const manifestSchema = z.strictObject({
     .max(100),
 });
 
+/** What {@link manifestDraftSchema} lets through. */
 export type ManifestDraft = z.infer<typeof manifestDraftSchema>;
+/** What {@link manifestSchema} lets through. */
 export type Manifest = z.infer<typeof manifestSchema>;
 
 function checkSpec(json: unknown, context: z.RefinementCtx): void {

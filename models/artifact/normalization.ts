@@ -15,6 +15,7 @@ export const normalizationSchema = z.strictObject({
   ),
 });
 
+/** What {@link normalizationSchema} lets through. */
 export type Normalization = z.infer<typeof normalizationSchema>;
 
 /** The normalization of a model without a network. */

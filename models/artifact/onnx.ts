@@ -11,6 +11,7 @@ export const tensorType = { float: 1, uint8: 2, bool: 9, double: 11 } as const;
 /** Kinds of an attribute that we write. */
 const attributeType = { int: 2, tensor: 4, ints: 7 } as const;
 
+/** A constant of a graph, as ONNX stores it. */
 export interface OnnxTensor {
   readonly name?: string;
   readonly dims: readonly number[];
@@ -20,6 +21,7 @@ export interface OnnxTensor {
   readonly data_location?: number;
 }
 
+/** A named setting of a node. */
 export interface OnnxAttribute {
   readonly name?: string;
   readonly type?: number;
@@ -31,6 +33,7 @@ export interface OnnxAttribute {
   readonly graphs: readonly OnnxGraph[];
 }
 
+/** One operation of a graph. */
 export interface OnnxNode {
   readonly op_type?: string;
   readonly domain?: string;
@@ -49,6 +52,7 @@ interface OnnxValueInfo {
   };
 }
 
+/** Operations from inputs to outputs. */
 export interface OnnxGraph {
   readonly name?: string;
   readonly node: readonly OnnxNode[];

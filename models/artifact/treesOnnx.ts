@@ -24,6 +24,7 @@ import { ensembleFault } from './treeShape.ts';
 
 /** Names of the model's one input, double [N, F], and one output, double [N, 1]. */
 export const tabularInput = 'features';
+/** Name of the graph's output, double [N, 1]. */
 export const tabularOutput = 'score';
 
 const metadata = { decision: 'sluice.decision_type', cover: 'sluice.cover' } as const;

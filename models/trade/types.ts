@@ -64,8 +64,13 @@ export const tradeConfigSchema = z.strictObject({
   initial_equity: z.number().positive(),
 });
 
+/** What {@link sizingSchema} lets through. */
 export type SizingConfig = z.infer<typeof sizingSchema>;
+/** What {@link costSchema} lets through. */
 export type CostConfig = z.infer<typeof costSchema>;
+/** What {@link constraintSchema} lets through. */
 export type ConstraintConfig = z.infer<typeof constraintSchema>;
+/** What {@link riskSchema} lets through. */
 export type RiskConfig = z.infer<typeof riskSchema>;
+/** What {@link tradeConfigSchema} lets through. */
 export type TradeConfig = z.infer<typeof tradeConfigSchema>;

@@ -23,6 +23,7 @@ export const gateFiltersSchema = z.strictObject({
   artifact_digest: z.string().min(1).nullable(),
 });
 
+/** What {@link gateFiltersSchema} lets through. */
 export type GateFilters = z.infer<typeof gateFiltersSchema>;
 
 /** What a caller may choose; the last two are for monitoring only. */
@@ -82,6 +83,7 @@ export const setAsideReasons = [
   'duplicate',
 ] as const;
 
+/** Why a run is no evidence. */
 export type SetAsideReason = (typeof setAsideReasons)[number];
 
 /** Why these labels are no evidence under the filters, or undefined if they are. */

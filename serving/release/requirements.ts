@@ -19,4 +19,5 @@ export const gateRequirementsSchema = z.strictObject({
   min_trl_confidence: z.number().gt(0.5).lt(1).default(0.95),
 });
 
+/** What {@link gateRequirementsSchema} lets through. */
 export type GateRequirements = z.infer<typeof gateRequirementsSchema>;

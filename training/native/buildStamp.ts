@@ -23,6 +23,7 @@ export interface BuildStamp {
 
 /** Paths of the library and of its stamp in a build folder. */
 export const libraryIn = (into: string): string => join(into, 'lib_lightgbm.so');
+/** Path of the stamp beside a built library. */
 export const stampIn = (into: string): string => join(into, 'lib_lightgbm.json');
 
 /** What decides the result: the library that was named, or our CMake project, its sources and the pinned package. */

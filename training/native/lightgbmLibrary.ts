@@ -18,6 +18,7 @@ export interface FloatMatrix {
 
 /** A LightGBM object of the thread that made it; freed by its `free` call and by nothing else. */
 export type DatasetHandle = bigint & { readonly __handle: 'dataset' };
+/** A LightGBM model of the thread that made it, freed like a {@link DatasetHandle}. */
 export type BoosterHandle = bigint & { readonly __handle: 'booster' };
 
 /** LightGBM's C API with every return code checked. All calls block; all throw SluiceError `native_failed`. */

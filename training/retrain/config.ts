@@ -72,6 +72,7 @@ export const retrainConfigSchema = z.strictObject({
   valid_days: z.int().positive(),
 });
 
+/** What {@link retrainConfigSchema} lets through. */
 export type RetrainConfig = z.infer<typeof retrainConfigSchema>;
 
 /** Reads a config file. @throws SluiceError `input_missing` | `input_invalid` | `config_invalid` */

@@ -6,6 +6,7 @@ import type { SampleIntervals } from './types.ts';
 
 /** The specification's names, in time order. */
 const spanNames = ['search', 'validation', 'forward_oos'] as const;
+/** Name of a span. */
 export type SpanName = (typeof spanNames)[number];
 
 /** One span: the time that its samples cover, closed (earliest start, latest label end), and its rows. */
