@@ -2,4 +2,19 @@ export { flatTreeScorer } from './flatTrees.ts';
 export { parseLightgbmText } from './lightgbmText.ts';
 export { checkMatrix, treeScorer, zeroThreshold } from './treeScorer.ts';
 export { type Contributions, treeContributions } from './treeShap.ts';
-export { missingType, type Scorer, type Tree, type TreeEnsemble } from './types.ts';
+export {
+  type TsmixerParameter,
+  tsmixerEpsilon,
+  tsmixerOutputs,
+  tsmixerParameterCount,
+  tsmixerParameters,
+} from './tsmixerParameters.ts';
+export {
+  missingType,
+  type Scorer,
+  type SequenceScorer,
+  type Tree,
+  type TreeEnsemble,
+  type TsmixerShape,
+  type TsmixerWeights,
+} from './types.ts';

@@ -35,3 +35,38 @@ export interface TreeEnsemble {
   readonly featureCount: number;
   readonly trees: readonly Tree[];
 }
+
+/** The shape of a TSMixer: everything that decides which parameters it has and what it computes with them. */
+export interface TsmixerShape {
+  /** L: tokens of a window */
+  readonly nTokens: number;
+  /** C: channels of a token */
+  readonly nChannels: number;
+  /** ff: width of the feature-mixing layer */
+  readonly hidden: number;
+  readonly blocks: number;
+  /** H: steps that are predicted, or numbers per window with a flat head */
+  readonly horizon: number;
+  /** `flat`: one linear map of the whole window to H numbers; `temporal`: a map L -> H shared by the kept channels */
+  readonly head: 'flat' | 'temporal';
+  /** leading channels that a temporal head predicts; nChannels for a flat head */
+  readonly keptChannels: number;
+  readonly activation: 'relu' | 'gelu';
+  /** reversible instance normalisation around the network; needs a temporal head */
+  readonly revin: boolean;
+}
+
+/** A trained TSMixer. */
+export interface TsmixerWeights {
+  readonly shape: TsmixerShape;
+  /** all parameters, flat, in the order of `tsmixerParameters` */
+  readonly values: Float32Array;
+}
+
+/** Scores windows of bars. */
+export interface SequenceScorer {
+  readonly nTokens: number;
+  readonly nChannels: number;
+  /** @param windows [n*L*C] row-major, oldest token first, raw channel values, all finite  @returns [n] */
+  score(windows: Float32Array, rows: number): Float64Array;
+}

@@ -1,0 +1,76 @@
+// What goes into a training of TSMixers and what comes out, whichever engine does the arithmetic.
+
+import type { Progress } from '../../core/index.ts';
+import type { TsmixerShape, TsmixerWeights } from '../../models/score/index.ts';
+
+/** Windows of a series with what is to be predicted from them. N rows cost N*C numbers, windows are gathered by index. */
+export interface SequenceSamples {
+  /** [R*C] normalised channels, symbol after symbol */
+  readonly series: Float32Array;
+  /** [n] row of `series` where a sample's window ends */
+  readonly windowEnds: Int32Array;
+  /** [n*O] what is predicted; null: the kept channels of the H rows after the window */
+  readonly targets: Float32Array | null;
+  /** [n*O] predictions of a model that did not see the sample; NaN = none for it */
+  readonly teacher: Float32Array | null;
+  /** [n] >= 0; null = 1 */
+  readonly weights: Float32Array | null;
+}
+
+/** What a member has of its own. */
+export interface TsmixerMember {
+  /** decides initial parameters, order of samples and dropout */
+  readonly seed: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** [0, 1) */
+  readonly dropout: number;
+  /** lambda: weight of the mean squared distance to the teacher */
+  readonly teacherLambda: number;
+  /** largest global gradient norm; 0 = no clipping */
+  readonly clipNorm: number;
+}
+
+/** What the members of one training share. */
+export interface TsmixerTraining {
+  readonly shape: TsmixerShape;
+  readonly members: readonly TsmixerMember[];
+  readonly batch: number;
+  readonly loss: { readonly kind: 'mse' } | { readonly kind: 'huber'; readonly delta: number };
+  readonly epochs: number;
+  /** epochs without a better stopping loss after which a member stops; 0 = never */
+  readonly patience: number;
+  readonly schedule: 'constant' | 'cosine';
+  /** share of all steps over which the learning rate rises from 0 */
+  readonly warmupFrac: number;
+  /** 0 = one per core; decides no byte */
+  readonly threads: number;
+}
+
+/** One training. */
+export interface TsmixerRequest {
+  readonly training: TsmixerTraining;
+  readonly samples: SequenceSamples;
+  /** samples that train */
+  readonly train: Int32Array;
+  /** samples that decide when to stop; empty = the last epoch is kept */
+  readonly stop: Int32Array;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Losses of a member after an epoch. */
+export interface TsmixerEpoch {
+  readonly epoch: number;
+  /** mean over the epoch's steps, with dropout and teacher */
+  readonly train: number;
+  /** null without stopping samples */
+  readonly stop: number | null;
+}
+
+/** A trained member: the parameters of its best epoch. */
+export interface TsmixerFit {
+  readonly weights: TsmixerWeights;
+  readonly bestEpoch: number;
+  readonly history: readonly TsmixerEpoch[];
+}
