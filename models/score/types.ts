@@ -63,10 +63,26 @@ export interface TsmixerWeights {
   readonly values: Float32Array;
 }
 
+/** How a channel is normalised before a network reads it; fitted on training rows only. */
+export interface SequenceChannel {
+  readonly name: string;
+  readonly mean: number;
+  /** > 0 */
+  readonly std: number;
+  /** normalised values are cut at +-clip; > 0 */
+  readonly clip: number;
+}
+
+/** A trained TSMixer with the normalisation of its channels [C], in their order. */
+export interface TsmixerNetwork {
+  readonly weights: TsmixerWeights;
+  readonly channels: readonly SequenceChannel[];
+}
+
 /** Scores windows of bars. */
 export interface SequenceScorer {
   readonly nTokens: number;
   readonly nChannels: number;
-  /** @param windows [n*L*C] row-major, oldest token first, raw channel values, all finite  @returns [n] */
+  /** @param windows [n*L*C] row-major, oldest token first, raw channel values, NaN = missing  @returns [n] */
   score(windows: Float32Array, rows: number): Float64Array;
 }

@@ -1,0 +1,65 @@
+// Products of small float64 matrices: eight sums at a time, each in the order of the textbook's three loops.
+
+/**
+ * out = a b, all row-major.
+ * @param a [m*k]
+ * @param b [k*n]
+ * @param out [m*n], overwritten; every number has the bits of a plain sum over k
+ */
+export function matrixProduct(
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  [m, k, n]: readonly [m: number, k: number, n: number],
+): void {
+  const wide = n - (n % 4);
+  const tall = m - (m % 2);
+  for (let i = 0; i < tall; i += 2) {
+    for (let j = 0; j < wide; j += 4) twoByFour(a, b, out, i, j, k, n);
+  }
+  for (let i = 0; i < m; i += 1) {
+    for (let j = i < tall ? wide : 0; j < n; j += 1) {
+      let sum = 0;
+      for (let p = 0; p < k; p += 1) sum += a[i * k + p]! * b[p * n + j]!;
+      out[i * n + j] = sum;
+    }
+  }
+}
+
+function twoByFour(
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  i: number,
+  j: number,
+  k: number,
+  n: number,
+): void {
+  let [s0, s1, s2, s3, t0, t1, t2, t3] = [0, 0, 0, 0, 0, 0, 0, 0];
+  const upper = i * k;
+  for (let p = 0, at = j; p < k; p += 1, at += n) {
+    const x = a[upper + p]!;
+    const y = a[upper + k + p]!;
+    const b0 = b[at]!;
+    const b1 = b[at + 1]!;
+    const b2 = b[at + 2]!;
+    const b3 = b[at + 3]!;
+    s0 += x * b0;
+    s1 += x * b1;
+    s2 += x * b2;
+    s3 += x * b3;
+    t0 += y * b0;
+    t1 += y * b1;
+    t2 += y * b2;
+    t3 += y * b3;
+  }
+  const first = i * n + j;
+  out[first] = s0;
+  out[first + 1] = s1;
+  out[first + 2] = s2;
+  out[first + 3] = s3;
+  out[first + n] = t0;
+  out[first + n + 1] = t1;
+  out[first + n + 2] = t2;
+  out[first + n + 3] = t3;
+}
