@@ -1,6 +1,6 @@
 export { flatTreeScorer } from './flatTrees.ts';
 export { parseLightgbmText } from './lightgbmText.ts';
-export { normalisedWindows, sequenceScorer } from './sequenceScorer.ts';
+export { normaliseSeries, sequenceScorer } from './sequenceScorer.ts';
 export { checkMatrix, treeScorer, zeroThreshold } from './treeScorer.ts';
 export { type Contributions, treeContributions } from './treeShap.ts';
 export { checkTsmixer, tsmixerShapeFault } from './tsmixerCheck.ts';

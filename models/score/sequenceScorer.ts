@@ -12,9 +12,9 @@ import type { SequenceScorer, TsmixerNetwork } from './types.ts';
  * @param values [n*C] row-major, NaN = missing; windows, or a series of which windows are taken
  * @returns [n*C]
  */
-export function normalisedWindows(
-  { channels }: Pick<TsmixerNetwork, 'channels'>,
+export function normaliseSeries(
   values: Float32Array,
+  channels: TsmixerNetwork['channels'],
 ): Float32Array {
   const normalised = new Float32Array(values.length);
   for (let i = 0; i < values.length; i += 1) {
@@ -38,7 +38,7 @@ export function sequenceScorer(network: TsmixerNetwork): SequenceScorer {
   return {
     nTokens,
     nChannels,
-    score: (windows, rows) => forwardLayers(layers, normalisedWindows({ channels }, windows), rows),
+    score: (windows, rows) => forwardLayers(layers, normaliseSeries(windows, channels), rows),
   };
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createRandom } from '../../../core/index.ts';
 import {
-  normalisedWindows,
+  normaliseSeries,
   sequenceScorer,
   type TsmixerNetwork,
   tsmixerForward,
@@ -19,7 +19,7 @@ describe('sequenceScorer', () => {
       { name: 'b', mean: 0.1, std: 0.3, clip: 1 },
     ];
     const raw = Float32Array.of(5, 0.2, 100, -7, Number.NaN, Number.POSITIVE_INFINITY);
-    const normalised = normalisedWindows({ channels }, raw);
+    const normalised = normaliseSeries(raw, channels);
     expect(normalised).to.deep.equal(
       Float32Array.of(2, (Math.fround(0.2) - 0.1) / 0.3, 3, -1, 0, 1),
     );
@@ -31,7 +31,7 @@ describe('sequenceScorer', () => {
     const scorer = sequenceScorer(network);
     expect([scorer.nTokens, scorer.nChannels]).to.deep.equal([6, 3]);
     expect(scorer.score(windows, 4)).to.deep.equal(
-      tsmixerForward(weights, normalisedWindows(network, windows), 4),
+      tsmixerForward(weights, normaliseSeries(windows, network.channels), 4),
     );
     expect(() => scorer.score(windows, 3))
       .to.throw(/3 windows of 6 tokens x 3 channels/)
