@@ -14,10 +14,13 @@ async function main(): Promise<void> {
   });
   const into = resolve(values.into ?? join(import.meta.dirname, '..', '..', 'build', 'native'));
   const named = values.lightgbm === undefined ? null : resolve(values.lightgbm);
-  const inputs = inputsOf(named);
-  if (isBuilt(into, inputs)) return;
+  const wanted = [
+    { name: 'lib_lightgbm', named, inputs: inputsOf('lib_lightgbm', named) },
+    { name: 'libsluice', named: null, inputs: inputsOf('libsluice', null) },
+  ] as const;
+  if (wanted.every(({ name, inputs }) => isBuilt(into, name, inputs))) return;
   const { buildNative } = await import('./nativeBuild.ts'); // seldom needed and slow to load
-  await buildNative(into, named, inputs, say);
+  await buildNative(into, wanted, say);
 }
 
 try {

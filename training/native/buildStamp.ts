@@ -13,44 +13,56 @@ export const lightgbmPackage = {
     '4E/Gjr3FqQl9U3z0BMuuViTlvO7T9oGMcfa3Jp2MRyKWWSJxFPs7xDTlzrEaBBG6iA69S/AcGn1lgMCuZT8qsg==',
 } as const;
 
+/** The libraries that a build makes, by the names of their files without `.so`. */
+export type NativeName = 'lib_lightgbm' | 'libsluice';
+
 /** What a build was made from and what it gave; kept beside the library. */
 export interface BuildStamp {
   readonly inputs: string;
   readonly library_sha256: string;
-  /** null for a library that was built elsewhere */
+  /** of lib_lightgbm; null for a library that was built elsewhere */
   readonly lightgbm_version: string | null;
 }
 
-/** Paths of the library and of its stamp in a build folder. */
-export const libraryIn = (into: string): string => join(into, 'lib_lightgbm.so');
+/** Path of a library in a build folder. */
+export const libraryIn = (into: string, name: NativeName): string => join(into, `${name}.so`);
 /** Path of the stamp beside a built library. */
-export const stampIn = (into: string): string => join(into, 'lib_lightgbm.json');
+export const stampIn = (into: string, name: NativeName): string => join(into, `${name}.json`);
 
-/** What decides the result: the library that was named, or our CMake project, its sources and the pinned package. */
-export function inputsOf(named: string | null): string {
+/** Folder of a library's CMake project, below this one. */
+export const projectOf = { lib_lightgbm: 'lightgbm', libsluice: 'sluice' } as const;
+
+/** What decides the result: the library that was named, or the CMake project with its sources and the pinned package. */
+export function inputsOf(name: NativeName, named: string | null): string {
   if (named !== null) return `library ${named}`;
-  const folder = import.meta.dirname;
-  const files = globSync('**/{CMakeLists.txt,*.cpp,*.h,*.cu,*.cuh}', { cwd: folder }).sort();
+  const folder = join(import.meta.dirname, projectOf[name]);
+  const files = globSync('**/*', { cwd: folder }).sort();
   const digests = files.map((file) => `${file} ${sha256(join(folder, file))}`);
+  const pinned = name === 'lib_lightgbm' ? [lightgbmPackage.sha512] : [];
   return createHash('sha256')
-    .update([lightgbmPackage.sha512, ...digests].join('\n'))
+    .update([...pinned, ...digests].join('\n'))
     .digest('hex');
 }
 
 /** True if the library stands there whole and was made from these inputs. */
-export function isBuilt(into: string, inputs: string): boolean {
+export function isBuilt(into: string, name: NativeName, inputs: string): boolean {
   try {
-    const stamp = JSON.parse(readFileSync(stampIn(into), 'utf8')) as BuildStamp;
-    return stamp.inputs === inputs && stamp.library_sha256 === sha256(libraryIn(into));
+    const stamp = JSON.parse(readFileSync(stampIn(into, name), 'utf8')) as BuildStamp;
+    return stamp.inputs === inputs && stamp.library_sha256 === sha256(libraryIn(into, name));
   } catch {
     return false;
   }
 }
 
 /** The stamp of a library that has just been put in its place. */
-export const stampOf = (into: string, inputs: string, version: string | null): BuildStamp => ({
+export const stampOf = (
+  into: string,
+  name: NativeName,
+  inputs: string,
+  version: string | null,
+): BuildStamp => ({
   inputs,
-  library_sha256: sha256(libraryIn(into)),
+  library_sha256: sha256(libraryIn(into, name)),
   lightgbm_version: version,
 });
 

@@ -16,37 +16,55 @@ import {
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { projectPath, SluiceError, stagingPath, writeFileAtomic } from '../../core/index.ts';
-import { isBuilt, libraryIn, lightgbmPackage, stampIn, stampOf } from './buildStamp.ts';
+import {
+  isBuilt,
+  libraryIn,
+  lightgbmPackage,
+  type NativeName,
+  projectOf,
+  stampIn,
+  stampOf,
+} from './buildStamp.ts';
 import { findLightgbm } from './lightgbmLibrary.ts';
 import { lightgbmSource } from './lightgbmSource.ts';
+import { findSluice } from './sluiceLibrary.ts';
 
 /** Says one line to the person who waits. */
 export type Say = (line: string) => void;
 
+/** A library that should stand in the build folder. */
+export interface WantedLibrary {
+  readonly name: NativeName;
+  /** path of one that was built elsewhere; null = build it */
+  readonly named: string | null;
+  readonly inputs: string;
+}
+
 /**
- * Builds the libraries, or puts a link to one that was named in their place. A second build of the same folder waits.
+ * Builds the libraries, or puts a link to one that was named in its place. A second build of the same folder waits.
  * @throws SluiceError `tool_missing` | `native_failed` | `io_failed` | `input_invalid`
  */
 export async function buildNative(
   into: string,
-  named: string | null,
-  inputs: string,
+  wanted: readonly WantedLibrary[],
   say: Say,
 ): Promise<void> {
   mkdirSync(into, { recursive: true });
   const lock = lockFolder(into, say);
-  if (isBuilt(into, inputs)) return; // by the build that was waited for
-  if (named !== null) {
-    publish(into, inputs, named, null, (staging) => symlinkSync(named, staging));
-    say(`Using ${named}.`);
-    return;
+  for (const library of wanted) {
+    const { name, named, inputs } = library;
+    if (isBuilt(into, name, inputs)) continue; // by the build that was waited for, or an earlier one
+    if (named !== null) {
+      publish(into, library, null, (staging) => symlinkSync(named, staging));
+      say(`Using ${named}.`);
+      continue;
+    }
+    needTools();
+    const built = await compile(into, name, lock, say);
+    const version = name === 'lib_lightgbm' ? lightgbmPackage.lightgbmVersion : null;
+    publish(into, library, version, (staging) => copyFileSync(built, staging));
+    say(`Built ${libraryIn(into, name)}.`);
   }
-  needTools();
-  const built = await compile(into, await lightgbmSource(into), lock, say);
-  publish(into, inputs, built, lightgbmPackage.lightgbmVersion, (staging) =>
-    copyFileSync(built, staging),
-  );
-  say(`Built ${libraryIn(into)}.`);
 }
 
 /**
@@ -76,22 +94,28 @@ function needTools(): void {
 }
 
 /** @returns path of the library in the build tree */
-async function compile(into: string, source: string, lock: number, say: Say): Promise<string> {
-  const tree = join(into, 'cmake');
-  const unfinished = join(into, '.unfinished');
+async function compile(into: string, name: NativeName, lock: number, say: Say): Promise<string> {
+  const source = name === 'lib_lightgbm' ? [`-DLIGHTGBM_SOURCE=${await lightgbmSource(into)}`] : [];
+  const tree = join(into, 'cmake', projectOf[name]);
+  const unfinished = join(into, `.unfinished-${name}`);
   // a killed compiler may leave half an object file that make would take for a whole one
   if (existsSync(unfinished)) rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
   writeFileSync(unfinished, '');
-  const log = join(into, 'build.log');
+  const log = join(into, `${name}.log`);
   writeFileSync(log, '');
-  say('Building LightGBM: about 4 minutes on 2 cores, once.');
-  const project = projectPath('training', 'native');
-  await runLogged('cmake', ['-S', project, '-B', tree, `-DLIGHTGBM_SOURCE=${source}`], log, lock);
+  say(expectation[name]);
+  const project = projectPath('training', 'native', projectOf[name]);
+  await runLogged('cmake', ['-S', project, '-B', tree, ...source], log, lock);
   await runLogged('cmake', ['--build', tree, '--parallel', String(jobs())], log, lock);
   rmSync(unfinished);
-  return join(tree, 'lib_lightgbm.so');
+  return join(tree, `${name}.so`);
 }
+
+const expectation: Readonly<Record<NativeName, string>> = {
+  lib_lightgbm: 'Building LightGBM: about 4 minutes on 2 cores, once.',
+  libsluice: 'Building the TSMixer engine: less than a minute.',
+};
 
 /** One compiler per core, as far as memory reaches at 1 GiB each. */
 const jobs = (): number =>
@@ -122,17 +146,23 @@ function runLogged(
 /** Tries a library, then puts it in its place by a rename, and its stamp beside it. */
 function publish(
   into: string,
-  inputs: string,
-  library: string,
+  { name, named, inputs }: WantedLibrary,
   version: string | null,
   place: (staging: string) => void,
 ): void {
-  findLightgbm(library);
-  const staging = stagingPath(libraryIn(into));
+  const library = libraryIn(into, name);
+  const staging = stagingPath(library);
   rmSync(staging, { force: true });
   place(staging);
-  rmSync(stampIn(into), { force: true });
-  renameSync(staging, libraryIn(into));
-  const stamp = stampOf(into, inputs, version);
-  writeFileAtomic(stampIn(into), `${JSON.stringify(stamp, null, 2)}\n`);
+  try {
+    if (name === 'lib_lightgbm') findLightgbm(named ?? staging);
+    else findSluice(staging);
+  } catch (error) {
+    rmSync(staging, { force: true });
+    throw error;
+  }
+  rmSync(stampIn(into, name), { force: true });
+  renameSync(staging, library);
+  const stamp = stampOf(into, name, inputs, version);
+  writeFileAtomic(stampIn(into, name), `${JSON.stringify(stamp, null, 2)}\n`);
 }

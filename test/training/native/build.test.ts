@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { projectPath } from '../../../core/index.ts';
-import { isBuilt, stampOf } from '../../../training/native/buildStamp.ts';
-import { builtLightgbmPath } from '../../../training/native/index.ts';
+import { inputsOf, isBuilt, stampOf } from '../../../training/native/buildStamp.ts';
+import { builtLightgbmPath, builtSluicePath } from '../../../training/native/index.ts';
 
 describe('the native build', () => {
   let into: string;
@@ -32,8 +32,15 @@ describe('the native build', () => {
       { encoding: 'utf8', env: { ...process.env, ...env } },
     );
   const library = () => join(into, 'lib_lightgbm.so');
+  /** Only LightGBM is to be built: the engine stands there. */
+  const placeEngine = () => {
+    copyFileSync(builtSluicePath(), join(into, 'libsluice.so'));
+    const stamp = stampOf(into, 'libsluice', inputsOf('libsluice', null), null);
+    writeFileSync(join(into, 'libsluice.json'), JSON.stringify(stamp));
+  };
 
   it('uses a library that was named, and a second run does nothing', () => {
+    placeEngine();
     const first = build({}, '--lightgbm', builtLightgbmPath());
     expect({ status: first.status, out: first.stdout }).to.deep.equal({ status: 0, out: '' });
     expect(readlinkSync(library())).to.equal(builtLightgbmPath());
@@ -60,13 +67,13 @@ describe('the native build', () => {
   it('believes no library that has changed, lost its stamp, or was made from something else', () => {
     copyFileSync(builtLightgbmPath(), library());
     const stamp = join(into, 'lib_lightgbm.json');
-    writeFileSync(stamp, JSON.stringify(stampOf(into, 'these inputs', null)));
-    expect(isBuilt(into, 'these inputs')).to.equal(true);
-    expect(isBuilt(into, 'other inputs')).to.equal(false);
+    writeFileSync(stamp, JSON.stringify(stampOf(into, 'lib_lightgbm', 'these inputs', null)));
+    expect(isBuilt(into, 'lib_lightgbm', 'these inputs')).to.equal(true);
+    expect(isBuilt(into, 'lib_lightgbm', 'other inputs')).to.equal(false);
     truncateSync(library(), 1_000_000);
-    expect(isBuilt(into, 'these inputs')).to.equal(false);
+    expect(isBuilt(into, 'lib_lightgbm', 'these inputs')).to.equal(false);
     copyFileSync(builtLightgbmPath(), library());
     rmSync(stamp);
-    expect(isBuilt(into, 'these inputs')).to.equal(false);
+    expect(isBuilt(into, 'lib_lightgbm', 'these inputs')).to.equal(false);
   });
 });

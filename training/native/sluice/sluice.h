@@ -10,6 +10,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define SLU_ABI_VERSION 1
 
@@ -70,6 +71,8 @@ typedef struct slu_tsmixer slu_tsmixer;
 int32_t slu_abi_version(void);
 /* Instruction set of the matrix kernels of this process: "avx512", "avx2", "neon" or "portable". */
 const char *slu_cpu_path(void);
+/* Chooses the kernels of handles created from now on by that name; NULL = the best. For tests and measurements. */
+int slu_cpu_use(const char *path);
 /* The sentence of the last failure of a handle; of slu_tsmixer_create in this thread for NULL. */
 const char *slu_error(const slu_tsmixer *);
 
@@ -108,6 +111,7 @@ int64_t slu_tsmixer_progress(const slu_tsmixer *);
 /* Philox4x32-10: n counters [n, 4] under key [2] to n blocks [n, 4]. For tests against the published vectors. */
 void slu_philox(const uint32_t *counters, const uint32_t *key, int64_t n, uint32_t *out);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,648 @@
+// The network, sixteen samples at a time. Compiled once for each instruction set (see CMakeLists.txt).
+//
+// A buffer holds lines of sixteen floats, one lane for each sample, so every matrix product is weights times lines, of
+// any shape, with nothing left over: time mixing multiplies [L, L] into the L lines of a channel, feature mixing [ff, C]
+// into the C lines of a token. Buffers come in two orders: channels of tokens ("series": line (l, c) at c * series_step +
+// l * 16) and tokens of channels ("tokens": at l * token_step + c * 16); steps are one line longer than they need be, so
+// that lines below each other do not meet in one cache set. Layer norm moves from one order to the other.
+//
+// Forward keeps, per block, the normalised inputs, the hidden layer, and the local derivative of each activation with its
+// dropout; backward multiplies by those and recomputes nothing but gamma * x + beta.
+#include "kernels.h"
+#include "simd.h"
+
+namespace sluice {
+namespace SLU_PATH {
+
+// Matrix products
+
+/// One tile of y = A x: MR rows by NB columns.
+template <int MR, int NB, class Epilogue>
+static inline void tile(const float *a, int K, const float *x, size_t k_step, size_t n_step, int m0, int n0,
+                        const Epilogue &epilogue) {
+  V sums[MR][NB * kParts] = {};
+  for (int k = 0; k < K; ++k, a += MR, x += k_step) {
+    V in[NB * kParts];
+#pragma GCC unroll 16
+    for (int n = 0; n < NB; ++n)
+#pragma GCC unroll 16
+      for (int p = 0; p < kParts; ++p) in[n * kParts + p] = load(x + n * n_step + p * W);
+#pragma GCC unroll 16
+    for (int m = 0; m < MR; ++m) {
+      const V weight = splat(a[m]);
+#pragma GCC unroll 16
+      for (int j = 0; j < NB * kParts; ++j) sums[m][j] = fma(weight, in[j], sums[m][j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < MR; ++m)
+#pragma GCC unroll 16
+    for (int n = 0; n < NB; ++n) {
+      Line y;
+#pragma GCC unroll 16
+      for (int p = 0; p < kParts; ++p) y.v[p] = sums[m][n * kParts + p];
+      epilogue(m0 + m, n0 + n, y);
+    }
+}
+
+template <int MR, int NB, class Epilogue>
+static inline void tile_of(int rows, const float *a, int K, const float *x, size_t k_step, size_t n_step, int m0,
+                           int n0, const Epilogue &epilogue) {
+  if (rows == MR) tile<MR, NB>(a, K, x, k_step, n_step, m0, n0, epilogue);
+  else if constexpr (MR > 1) tile_of<MR - 1, NB>(rows, a, K, x, k_step, n_step, m0, n0, epilogue);
+}
+
+template <int NB, class Epilogue>
+static inline void columns_of(int columns, const float *a, int M, int K, const float *x, size_t k_step, size_t n_step,
+                              int n0, const Epilogue &epilogue) {
+  if constexpr (NB > 1) {
+    if (columns < NB) return columns_of<NB - 1>(columns, a, M, K, x, k_step, n_step, n0, epilogue);
+  }
+  for (int m = 0; m < M; m += kRows)
+    tile_of<kRows, NB>(M - m < kRows ? M - m : kRows, a + size_t(m) * K, K, x, k_step, n_step, m, n0, epilogue);
+}
+
+/// y(m, n) = sum over k of A(m, k) x(k, n), each x(k, n) a line; `epilogue(m, n, line)` takes the sums. A is packed.
+template <class Epilogue>
+static inline void multiply(const float *a, int M, int K, const float *x, size_t k_step, int N, size_t n_step,
+                            const Epilogue &epilogue) {
+  for (int n = 0; n < N; n += kColumns)
+    columns_of<kColumns>(N - n < kColumns ? N - n : kColumns, a, M, K, x + n * n_step, k_step, n_step, n, epilogue);
+}
+
+/// Panels of kRows rows, the last one of what is left: element (m, k) of a panel at k * its rows + m.
+static void pack(const float *matrix, int rows, int columns, bool transposed, float *out) {
+  const int M = transposed ? columns : rows, K = transposed ? rows : columns;
+  for (int m0 = 0; m0 < M; m0 += kRows) {
+    const int height = M - m0 < kRows ? M - m0 : kRows;
+    for (int k = 0; k < K; ++k)
+      for (int m = m0; m < m0 + height; ++m)
+        *out++ = transposed ? matrix[size_t(k) * columns + m] : matrix[size_t(m) * columns + k];
+  }
+}
+
+template <int M, int N>
+static void outer_tile(const float *p, const float *q, int J, size_t p_step, size_t q_step, float *g, size_t row) {
+  V sums[M][4] = {};
+  for (int j = 0; j < J; ++j, p += p_step, q += q_step) {
+#pragma GCC unroll 4
+    for (int part = 0; part < kLanes; part += W) {
+      V left[M];
+#pragma GCC unroll 16
+      for (int m = 0; m < M; ++m) left[m] = load(p + m * kLanes + part);
+#pragma GCC unroll 16
+      for (int n = 0; n < N; ++n) {
+        const V right = load(q + n * kLanes + part);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) sums[m][n] = fma(left[m], right, sums[m][n]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m) {
+    const V4 total = sum4(sums[m][0], sums[m][1], sums[m][2], sums[m][3]);
+#pragma GCC unroll 16
+    for (int n = 0; n < N; ++n) g[m * row + n] += total[n];
+  }
+}
+
+template <int M, int N>
+static inline void outer_tile_of(int m, int n, const float *p, const float *q, int J, size_t p_step, size_t q_step,
+                                 float *g, size_t row) {
+  if (m == M && n == N) return outer_tile<M, N>(p, q, J, p_step, q_step, g, row);
+  if constexpr (N > 1) {
+    if (n < N) return outer_tile_of<M, N - 1>(m, n, p, q, J, p_step, q_step, g, row);
+  }
+  if constexpr (M > 1) {
+    if (m < M) return outer_tile_of<M - 1, N>(m, n, p, q, J, p_step, q_step, g, row);
+  }
+}
+
+/// G(m, n) += sum over j and the samples of p(m, j) q(n, j): the gradient of a weight matrix [M, N].
+static void outer(const float *p, int M, size_t p_step, const float *q, int N, size_t q_step, int J, float *g) {
+  for (int m = 0; m < M; m += kOuterRows)
+    for (int n = 0; n < N; n += 4)
+      outer_tile_of<kOuterRows, 4>(M - m < kOuterRows ? M - m : kOuterRows, N - n < 4 ? N - n : 4, p + m * kLanes,
+                                   q + n * kLanes, J, p_step, q_step, g + size_t(m) * N + n, N);
+}
+
+/// G(m) += sum over j and the samples of p(m, j): the gradient of a bias [M].
+static void outer_ones(const float *p, int M, size_t p_step, int J, float *g) {
+  for (int m = 0; m < M; ++m) {
+    Line sum = Line::of(0);
+    for (int j = 0; j < J; ++j) sum = sum + Line::at(p + m * kLanes + j * p_step);
+    g[m] += sum.sum();
+  }
+}
+
+// Buffers
+
+/// A buffer and the steps between its channels and its tokens.
+struct Lines {
+  float *data;
+  size_t c_step, l_step;
+  float *at(int l, int c) const { return data + c * c_step + l * l_step; }
+};
+
+/// What backward needs of a block.
+struct Kept {
+  Lines normal1; // series order: layer norm's output before gamma and beta
+  Lines slope1;  // series order: derivative of activation and dropout; backward turns it into a gradient
+  Lines normal2; // tokens order
+  float *hidden; // [L, ff] tokens order
+  float *slope2; // like hidden
+  Lines mask;    // tokens order: dropout after the second feature layer
+  float *rstd1, *rstd2;
+};
+
+/// The buffers of a pass, laid out in the arena.
+struct Buffers {
+  size_t series_step, token_step, hidden_step;
+  Lines x, d;          // series order: the residual stream, and its gradient
+  float *normal, *back; // room for either order: an input of a product, and a gradient of one
+  Lines tokens;        // tokens order: gradient into feature mixing
+  float *output, *output_d; // [columns, H] lines
+  Lines raw;           // series order, RevIN only: windows before weight and bias
+  float *mean, *deviation; // RevIN: [C] lines
+  size_t floats;
+
+  Buffers(const Shape &s, bool training, float *arena) : floats(0), arena_(arena), shape_(s) {
+    series_step = size_t(s.L + 1) * kLanes;
+    token_step = size_t(s.C + 1) * kLanes;
+    hidden_step = size_t(s.F + 1) * kLanes;
+    x = series();
+    d = training ? series() : Lines{};
+    const size_t either = s.C * series_step > s.L * token_step ? s.C * series_step : s.L * token_step;
+    normal = take(either);
+    back = training ? take(either) : nullptr;
+    tokens = training ? token_lines() : Lines{};
+    output = take(s.outputs() * kLanes);
+    output_d = training ? take(s.outputs() * kLanes) : nullptr;
+    raw = s.revin && training ? series() : Lines{};
+    mean = s.revin ? take(size_t(s.C) * kLanes) : nullptr;
+    deviation = s.revin ? take(size_t(s.C) * kLanes) : nullptr;
+    kept_ = floats;
+    floats += training ? s.blocks * kept(0).second : kColumns * hidden_step;
+  }
+  /// Hidden lines of kColumns tokens, where nothing is kept.
+  float *panel() const { return arena_ + kept_; }
+  Kept block(int b) const { return kept(b).first; }
+
+private:
+  float *take(size_t n) {
+    float *at = arena_ + floats;
+    floats += n;
+    return at;
+  }
+  Lines series() { return {take(shape_.C * series_step), series_step, kLanes}; }
+  Lines token_lines() { return {take(shape_.L * token_step), kLanes, token_step}; }
+  struct Pair {
+    Kept first;
+    size_t second;
+  };
+  Pair kept(int b) const {
+    const size_t cs = shape_.C * series_step, lt = shape_.L * token_step, lh = shape_.L * hidden_step;
+    const size_t size = 2 * cs + 2 * lt + 2 * lh + 2 * kLanes;
+    float *at = arena_ + kept_ + b * size;
+    Kept k;
+    k.normal1 = {at, series_step, kLanes};
+    k.slope1 = {at += cs, series_step, kLanes};
+    k.normal2 = {at += cs, kLanes, token_step};
+    k.mask = {at += lt, kLanes, token_step};
+    k.hidden = at += lt;
+    k.slope2 = at += lh;
+    k.rstd1 = at += lh;
+    k.rstd2 = at + kLanes;
+    return {k, size};
+  }
+  float *arena_;
+  const Shape &shape_;
+  size_t kept_ = 0;
+};
+
+static size_t arena_floats(const Shape &s, bool training) { return Buffers(s, training, nullptr).floats; }
+
+// Pieces of the network
+
+/// Activation of a line; `slope` becomes its derivative.
+static inline Line activate(bool gelu, Line z, Line *slope) {
+  if (!gelu) {
+    *slope = positive(z, Line::of(1), Line::of(0));
+    return positive(z, z, Line::of(0));
+  }
+  Line y;
+  for (int i = 0; i < kParts; ++i) {
+    const V x = z.v[i];
+    const V phi = 0.5f + 0.5f * error_function(x * 0.70710678118654752f);
+    const V density = exponential(x * x * -0.5f) * 0.39894228040143268f;
+    y.v[i] = x * phi;
+    slope->v[i] = fma(x, density, phi);
+  }
+  return y;
+}
+
+/// Writes the dropout of `n` neighbouring elements of a row: 0 or 1 / (1 - p) for each sample. Eight elements share a
+/// Philox block, sixteen bits each.
+static void drop(const Group &g, uint32_t site, uint32_t row, int n, float *lines) {
+  const float keep = 65536.0f / float(65536 - g.dropout);
+  for (int first = 0; first < n; first += 8) {
+    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+    for (int s = 0; s < kLanes; ++s) {
+      c0[s] = row << 12 | uint32_t(first >> 3);
+      c1[s] = g.position + s;
+      c2[s] = g.step;
+      c3[s] = kDropout | site;
+    }
+    philox<kLanes>(g.key, c0, c1, c2, c3);
+    const uint32_t *words[4] = {c0, c1, c2, c3};
+    for (int e = 0; e < 8 && first + e < n; ++e)
+      for (int s = 0; s < kLanes; ++s)
+        lines[(first + e) * kLanes + s] = (words[e >> 1][s] >> (e & 1 ? 16 : 0) & 0xFFFFu) >= g.dropout ? keep : 0.0f;
+  }
+}
+
+/// Layer norm over all of a sample's numbers: out = normal * gamma + beta, lines of `normal` kept if it has data.
+static void normalise(const Shape &s, const Lines &x, const float *gamma, const float *beta, const Lines &out,
+                      const Lines &normal, float *rstd) {
+  const float size = 1.0f / (float(s.L) * float(s.C));
+  Line total = Line::of(0);
+  for (int c = 0; c < s.C; ++c) {
+    Line a = Line::of(0), b = Line::of(0);
+    int l = 0;
+    for (; l + 1 < s.L; l += 2) {
+      a = a + Line::at(x.at(l, c));
+      b = b + Line::at(x.at(l + 1, c));
+    }
+    if (l < s.L) a = a + Line::at(x.at(l, c));
+    total = total + (a + b);
+  }
+  const Line mean = total * Line::of(size);
+  total = Line::of(0);
+  for (int c = 0; c < s.C; ++c) {
+    Line a = Line::of(0), b = Line::of(0);
+    int l = 0;
+    for (; l + 1 < s.L; l += 2) {
+      const Line u = Line::at(x.at(l, c)) - mean, v = Line::at(x.at(l + 1, c)) - mean;
+      a = fma(u, u, a);
+      b = fma(v, v, b);
+    }
+    if (l < s.L) {
+      const Line u = Line::at(x.at(l, c)) - mean;
+      a = fma(u, u, a);
+    }
+    total = total + (a + b);
+  }
+  const Line scale = Line::of(1) / root(fma(total, Line::of(size), Line::of(kEpsilon)));
+  scale.to(rstd);
+  for (int c = 0; c < s.C; ++c)
+    for (int l = 0; l < s.L; ++l) {
+      const Line y = (Line::at(x.at(l, c)) - mean) * scale;
+      if (normal.data) y.to(normal.at(l, c));
+      fma(y, Line::of(gamma[size_t(l) * s.C + c]), Line::of(beta[size_t(l) * s.C + c])).to(out.at(l, c));
+    }
+}
+
+/// normal * gamma + beta once more.
+static void rescale(const Shape &s, const Lines &normal, const float *gamma, const float *beta, const Lines &out) {
+  for (int c = 0; c < s.C; ++c)
+    for (int l = 0; l < s.L; ++l)
+      fma(Line::at(normal.at(l, c)), Line::of(gamma[size_t(l) * s.C + c]), Line::of(beta[size_t(l) * s.C + c]))
+          .to(out.at(l, c));
+}
+
+/// Backward through `normalise`: d += the gradient of its input; gradients of gamma and beta are added.
+static void denormalise(const Shape &s, const Lines &back, const Lines &normal, const float *gamma, const float *rstd,
+                        const Lines &d, float *gamma_d, float *beta_d) {
+  Line sum = Line::of(0), dot = Line::of(0);
+  for (int c0 = 0; c0 < s.C; c0 += 4) {
+    const int width = s.C - c0 < 4 ? s.C - c0 : 4;
+    Line part_sum = Line::of(0), part_dot = Line::of(0);
+    for (int l = 0; l < s.L; ++l) {
+      V by_gamma[4] = {}, by_beta[4] = {};
+      for (int i = 0; i < width; ++i) {
+        const Line g = Line::at(back.at(l, c0 + i)), y = Line::at(normal.at(l, c0 + i));
+        const Line scaled = g * Line::of(gamma[size_t(l) * s.C + c0 + i]);
+        part_sum = part_sum + scaled;
+        part_dot = fma(scaled, y, part_dot);
+        by_gamma[i] = (g * y).together();
+        by_beta[i] = g.together();
+      }
+      const V4 gammas = sum4(by_gamma[0], by_gamma[1], by_gamma[2], by_gamma[3]);
+      const V4 betas = sum4(by_beta[0], by_beta[1], by_beta[2], by_beta[3]);
+      for (int i = 0; i < width; ++i) {
+        gamma_d[size_t(l) * s.C + c0 + i] += gammas[i];
+        beta_d[size_t(l) * s.C + c0 + i] += betas[i];
+      }
+    }
+    sum = sum + part_sum;
+    dot = dot + part_dot;
+  }
+  const Line size = Line::of(1.0f / (float(s.L) * float(s.C)));
+  const Line mean = sum * size, slope = dot * size, scale = Line::at(rstd);
+  for (int c = 0; c < s.C; ++c)
+    for (int l = 0; l < s.L; ++l) {
+      const Line g = Line::at(back.at(l, c)) * Line::of(gamma[size_t(l) * s.C + c]);
+      const Line inner = g - fma(Line::at(normal.at(l, c)), slope, mean);
+      fma(inner, scale, Line::at(d.at(l, c))).to(d.at(l, c));
+    }
+}
+
+/// Windows into lines, and through RevIN if there is one.
+static void read_windows(const Group &g, const Buffers &b) {
+  const Shape &s = *g.shape;
+  for (int l = 0; l < s.L; ++l)
+    for (int c = 0; c < s.C; ++c) {
+      float *line = b.x.at(l, c);
+      for (int i = 0; i < kLanes; ++i) line[i] = g.windows[i][size_t(l) * s.C + c];
+    }
+  if (!s.revin) return;
+  const Line size = Line::of(1.0f / float(s.L));
+  for (int c = 0; c < s.C; ++c) {
+    Line sum = Line::of(0), squares = Line::of(0);
+    for (int l = 0; l < s.L; ++l) sum = sum + Line::at(b.x.at(l, c));
+    const Line mean = sum * size;
+    for (int l = 0; l < s.L; ++l) {
+      const Line u = Line::at(b.x.at(l, c)) - mean;
+      squares = fma(u, u, squares);
+    }
+    const Line deviation = root(fma(squares, size, Line::of(kEpsilon)));
+    mean.to(b.mean + c * kLanes);
+    deviation.to(b.deviation + c * kLanes);
+    const Line scale = Line::of(1) / deviation;
+    const Line weight = Line::of(g.parameters[s.revin_w() + c]), bias = Line::of(g.parameters[s.revin_b() + c]);
+    for (int l = 0; l < s.L; ++l) {
+      const Line y = (Line::at(b.x.at(l, c)) - mean) * scale;
+      if (b.raw.data) y.to(b.raw.at(l, c));
+      fma(y, weight, bias).to(b.x.at(l, c));
+    }
+  }
+}
+
+template <bool Training> static void block_forward(const Group &g, const Buffers &b, int index) {
+  const Shape &s = *g.shape;
+  const Shape::Block at = s.block(index);
+  const Shape::Packed packed = s.packed(index);
+  const float *p = g.parameters;
+  const bool dropping = Training && g.dropout > 0;
+  const uint32_t site = 3 * index;
+  const Kept kept = Training ? b.block(index) : Kept{};
+  float scratch[kLanes] __attribute__((aligned(64)));
+
+  const Lines series{b.normal, b.series_step, kLanes};
+  normalise(s, b.x, p + at.gamma1, p + at.beta1, series, kept.normal1, Training ? kept.rstd1 : scratch);
+  for (int c = 0; dropping && c < s.C; ++c) drop(g, site, c, s.L, kept.slope1.at(0, c));
+  multiply(g.packed + packed.time, s.L, s.L, series.data, kLanes, s.C, b.series_step, [&](int l, int c, Line y) {
+    Line slope;
+    y = activate(s.gelu, y + Line::of(p[at.time_b + l]), &slope);
+    if (dropping) {
+      const Line mask = Line::at(kept.slope1.at(l, c));
+      y = y * mask;
+      slope = slope * mask;
+    }
+    if (Training) slope.to(kept.slope1.at(l, c));
+    (Line::at(b.x.at(l, c)) + y).to(b.x.at(l, c));
+  });
+
+  const Lines tokens{b.normal, kLanes, b.token_step};
+  normalise(s, b.x, p + at.gamma2, p + at.beta2, tokens, kept.normal2, Training ? kept.rstd2 : scratch);
+  for (int l = 0; dropping && l < s.L; ++l) {
+    drop(g, site + 1, l, s.F, kept.slope2 + l * b.hidden_step);
+    drop(g, site + 2, l, s.C, kept.mask.at(l, 0));
+  }
+  for (int l0 = 0; l0 < s.L; l0 += kColumns) {
+    const int wide = s.L - l0 < kColumns ? s.L - l0 : kColumns;
+    float *hidden = Training ? kept.hidden + l0 * b.hidden_step : b.panel();
+    float *slopes = Training ? kept.slope2 + l0 * b.hidden_step : nullptr;
+    multiply(g.packed + packed.up, s.F, s.C, tokens.at(l0, 0), kLanes, wide, b.token_step, [&](int f, int n, Line y) {
+      Line slope;
+      y = activate(s.gelu, y + Line::of(p[at.up_b + f]), &slope);
+      const size_t place = n * b.hidden_step + f * kLanes;
+      if (dropping) {
+        const Line mask = Line::at(slopes + place);
+        y = y * mask;
+        slope = slope * mask;
+      }
+      if (Training) slope.to(slopes + place);
+      y.to(hidden + place);
+    });
+    multiply(g.packed + packed.down, s.C, s.F, hidden, kLanes, wide, b.hidden_step, [&](int c, int n, Line y) {
+      y = y + Line::of(p[at.down_b + c]);
+      if (dropping) y = y * Line::at(kept.mask.at(l0 + n, c));
+      (Line::at(b.x.at(l0 + n, c)) + y).to(b.x.at(l0 + n, c));
+    });
+  }
+}
+
+/// Backward through a block: b.d from the gradient of its output to that of its input.
+static void block_backward(const Group &g, const Buffers &b, int index, float *gradient) {
+  const Shape &s = *g.shape;
+  const Shape::Block at = s.block(index);
+  const Shape::Packed packed = s.packed(index);
+  const float *p = g.parameters;
+  const Kept kept = b.block(index);
+
+  for (int l = 0; l < s.L; ++l)
+    for (int c = 0; c < s.C; ++c) {
+      Line d = Line::at(b.d.at(l, c));
+      if (g.dropout > 0) d = d * Line::at(kept.mask.at(l, c));
+      d.to(b.tokens.at(l, c));
+    }
+  const Lines tokens{b.back, kLanes, b.token_step};
+  for (int l0 = 0; l0 < s.L; l0 += kColumns) {
+    const int wide = s.L - l0 < kColumns ? s.L - l0 : kColumns;
+    float *slopes = kept.slope2 + l0 * b.hidden_step;
+    multiply(g.packed + packed.down_t, s.F, s.C, b.tokens.at(l0, 0), kLanes, wide, b.token_step,
+             [&](int f, int n, Line y) {
+               float *slope = slopes + n * b.hidden_step + f * kLanes;
+               (y * Line::at(slope)).to(slope);
+             });
+    multiply(g.packed + packed.up_t, s.C, s.F, slopes, kLanes, wide, b.hidden_step,
+             [&](int c, int n, Line y) { y.to(tokens.at(l0 + n, c)); });
+  }
+  rescale(s, kept.normal2, p + at.gamma2, p + at.beta2, Lines{b.normal, kLanes, b.token_step});
+  outer(b.tokens.data, s.C, b.token_step, kept.hidden, s.F, b.hidden_step, s.L, gradient + at.down_w);
+  outer_ones(b.tokens.data, s.C, b.token_step, s.L, gradient + at.down_b);
+  outer(kept.slope2, s.F, b.hidden_step, b.normal, s.C, b.token_step, s.L, gradient + at.up_w);
+  outer_ones(kept.slope2, s.F, b.hidden_step, s.L, gradient + at.up_b);
+  denormalise(s, tokens, kept.normal2, p + at.gamma2, kept.rstd2, b.d, gradient + at.gamma2, gradient + at.beta2);
+
+  for (int c = 0; c < s.C; ++c)
+    for (int l = 0; l < s.L; ++l)
+      (Line::at(kept.slope1.at(l, c)) * Line::at(b.d.at(l, c))).to(kept.slope1.at(l, c));
+  const Lines series{b.back, b.series_step, kLanes};
+  multiply(g.packed + packed.time_t, s.L, s.L, kept.slope1.data, kLanes, s.C, b.series_step,
+           [&](int l, int c, Line y) { y.to(series.at(l, c)); });
+  rescale(s, kept.normal1, p + at.gamma1, p + at.beta1, Lines{b.normal, b.series_step, kLanes});
+  outer(kept.slope1.data, s.L, b.series_step, b.normal, s.L, b.series_step, s.C, gradient + at.time_w);
+  outer_ones(kept.slope1.data, s.L, b.series_step, s.C, gradient + at.time_b);
+  denormalise(s, series, kept.normal1, p + at.gamma1, kept.rstd1, b.d, gradient + at.gamma1, gradient + at.beta1);
+}
+
+/// Output (h, c) as a line at output + (c * H + h) * 16.
+static void head_forward(const Group &g, const Buffers &b) {
+  const Shape &s = *g.shape;
+  const float *bias = g.parameters + s.head_b();
+  if (!s.flat) {
+    multiply(g.packed + s.packed_head(), s.H, s.L, b.x.data, kLanes, s.kept, b.series_step, [&](int h, int c, Line y) {
+      y = y + Line::of(bias[h]);
+      if (s.revin) {
+        const Line weight = Line::of(g.parameters[s.revin_w() + c]), shift = Line::of(g.parameters[s.revin_b() + c]);
+        y = fma((y - shift) / weight, Line::at(b.deviation + c * kLanes), Line::at(b.mean + c * kLanes));
+      }
+      y.to(b.output + (size_t(c) * s.H + h) * kLanes);
+    });
+    return;
+  }
+  for (int h = 0; h < s.H; ++h) {
+    const float *weight = g.parameters + s.head_w() + h * s.head_width();
+    Line total = Line::of(bias[h]);
+    for (int c = 0; c < s.C; ++c) {
+      Line sums[4] = {Line::of(0), Line::of(0), Line::of(0), Line::of(0)};
+      for (int l = 0; l < s.L; ++l)
+        sums[l & 3] = fma(Line::at(b.x.at(l, c)), Line::of(weight[size_t(l) * s.C + c]), sums[l & 3]);
+      total = total + ((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    }
+    total.to(b.output + size_t(h) * kLanes);
+  }
+}
+
+/// From the gradient of the outputs to b.d, the gradient of the last block's output.
+static void head_backward(const Group &g, const Buffers &b, float *gradient) {
+  const Shape &s = *g.shape;
+  if (s.flat) {
+    for (int c = 0; c < s.C; ++c)
+      for (int l = 0; l < s.L; ++l) Line::of(0).to(b.d.at(l, c));
+    for (int h = 0; h < s.H; ++h) {
+      const Line d = Line::at(b.output_d + size_t(h) * kLanes);
+      const float *weight = g.parameters + s.head_w() + h * s.head_width();
+      float *weight_d = gradient + s.head_w() + h * s.head_width();
+      for (int c0 = 0; c0 < s.C; c0 += 4) {
+        const int width = s.C - c0 < 4 ? s.C - c0 : 4;
+        for (int l = 0; l < s.L; ++l) {
+          V by[4] = {};
+          for (int i = 0; i < width; ++i) {
+            const size_t place = size_t(l) * s.C + c0 + i;
+            by[i] = (d * Line::at(b.x.at(l, c0 + i))).together();
+            fma(d, Line::of(weight[place]), Line::at(b.d.at(l, c0 + i))).to(b.d.at(l, c0 + i));
+          }
+          const V4 sums = sum4(by[0], by[1], by[2], by[3]);
+          for (int i = 0; i < width; ++i) weight_d[size_t(l) * s.C + c0 + i] += sums[i];
+        }
+      }
+      gradient[s.head_b() + h] += d.sum();
+    }
+    return;
+  }
+  const size_t column = size_t(s.H) * kLanes;
+  for (int c = 0; s.revin && c < s.kept; ++c) {
+    const Line weight = Line::of(g.parameters[s.revin_w() + c]), deviation = Line::at(b.deviation + c * kLanes);
+    const Line mean = Line::at(b.mean + c * kLanes), slope = deviation / weight;
+    Line weight_d = Line::of(0), bias_d = Line::of(0);
+    for (int h = 0; h < s.H; ++h) {
+      float *place = b.output_d + c * column + h * kLanes;
+      const Line d = Line::at(place) * slope, y = (Line::at(b.output + c * column + h * kLanes) - mean) / deviation;
+      weight_d = weight_d - d * y;
+      bias_d = bias_d - d;
+      d.to(place);
+    }
+    gradient[s.revin_w() + c] += weight_d.sum();
+    gradient[s.revin_b() + c] += bias_d.sum();
+  }
+  outer(b.output_d, s.H, column, b.x.data, s.L, b.series_step, s.kept, gradient + s.head_w());
+  outer_ones(b.output_d, s.H, column, s.kept, gradient + s.head_b());
+  multiply(g.packed + s.packed_head_t(), s.L, s.H, b.output_d, kLanes, s.kept, column,
+           [&](int l, int c, Line y) { y.to(b.d.at(l, c)); });
+  for (int c = s.kept; c < s.C; ++c)
+    for (int l = 0; l < s.L; ++l) Line::of(0).to(b.d.at(l, c));
+}
+
+/// Sum over the samples of weight * loss; with `d`, the gradient of the step's loss by each output.
+static double loss_of(const Group &g, const Buffers &b, float *d) {
+  const Shape &s = *g.shape;
+  const float per_output = 1.0f / float(s.outputs());
+  const bool taught = d && g.lambda > 0;
+  double total = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    const bool live = i < g.live;
+    const float weight = live ? g.weights[i] * per_output : 0;
+    double loss = 0;
+    for (int h = 0; h < s.H; ++h)
+      for (int c = 0; c < s.columns(); ++c) {
+        const size_t place = (size_t(c) * s.H + h) * kLanes + i;
+        const float y = b.output[place], off = y - g.targets[i][size_t(h) * g.target_row + c];
+        float slope = 2 * off;
+        if (!g.huber) loss += double(off) * off;
+        else if (__builtin_fabsf(off) <= g.huber_delta) loss += 0.5 * off * off, slope = off;
+        else {
+          loss += g.huber_delta * (__builtin_fabs(double(off)) - 0.5 * g.huber_delta);
+          slope = off > 0 ? g.huber_delta : -g.huber_delta;
+        }
+        if (taught && g.teachers[i]) {
+          const float from_teacher = y - g.teachers[i][size_t(h) * s.columns() + c];
+          if (from_teacher == from_teacher || y != y) { // NaN: this number has no teacher
+            loss += double(g.lambda) * from_teacher * from_teacher;
+            slope += 2 * g.lambda * from_teacher;
+          }
+        }
+        if (d) d[place] = live ? weight * g.share * slope : 0;
+      }
+    if (live) total += loss * weight;
+  }
+  return total;
+}
+
+template <bool Training> static void forward(const Group &g, const Buffers &b) {
+  read_windows(g, b);
+  for (int i = 0; i < g.shape->blocks; ++i) block_forward<Training>(g, b, i);
+  head_forward(g, b);
+}
+
+static double learn(const Group &g, float *gradient) {
+  const Shape &s = *g.shape;
+  const Buffers b(s, true, g.arena);
+  forward<true>(g, b);
+  const double loss = loss_of(g, b, b.output_d) * g.share;
+  head_backward(g, b, gradient);
+  for (int i = s.blocks - 1; i >= 0; --i) block_backward(g, b, i, gradient);
+  for (int c = 0; s.revin && c < s.C; ++c) {
+    Line weight_d = Line::of(0), bias_d = Line::of(0);
+    for (int l = 0; l < s.L; ++l) {
+      weight_d = fma(Line::at(b.d.at(l, c)), Line::at(b.raw.at(l, c)), weight_d);
+      bias_d = bias_d + Line::at(b.d.at(l, c));
+    }
+    gradient[s.revin_w() + c] += weight_d.sum();
+    gradient[s.revin_b() + c] += bias_d.sum();
+  }
+  return loss;
+}
+
+static double predict(const Group &g, float *const *outputs) {
+  const Shape &s = *g.shape;
+  const Buffers b(s, false, g.arena);
+  forward<false>(g, b);
+  for (int i = 0; outputs && i < g.live; ++i)
+    for (int h = 0; h < s.H; ++h)
+      for (int c = 0; c < s.columns(); ++c)
+        outputs[i][size_t(h) * s.columns() + c] = b.output[(size_t(c) * s.H + h) * kLanes + i];
+  return g.targets[0] ? loss_of(g, b, nullptr) : 0;
+}
+
+static void adamw(float *__restrict p, float *__restrict first, float *__restrict second, const float *__restrict g,
+                  size_t n, const AdamW &a) {
+  const float rest1 = 1 - a.beta1, rest2 = 1 - a.beta2;
+  for (size_t i = 0; i < n; ++i) {
+    const float d = g[i] * a.gradient_scale;
+    first[i] = a.beta1 * first[i] + rest1 * d;
+    second[i] = a.beta2 * second[i] + rest2 * d * d;
+    p[i] = p[i] * a.decay - a.step_size * first[i] / (__builtin_sqrtf(second[i]) * a.second_scale + a.epsilon);
+  }
+}
+
+} // namespace SLU_PATH
+
+#define SLU_JOIN(a, b) a##b
+#define SLU_KERNELS(path) SLU_JOIN(path, _kernels)
+const Kernels SLU_KERNELS(SLU_PATH) = {SLU_NAME,          SLU_PATH::pack,    SLU_PATH::arena_floats,
+                                       SLU_PATH::learn,   SLU_PATH::predict, SLU_PATH::adamw};
+
+} // namespace sluice
