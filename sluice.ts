@@ -132,6 +132,11 @@ command(
   .option('--symbols <n>', 'number of symbols', positiveInteger, 2)
   .option('--days <n>', 'length in days', positiveInteger, 365)
   .option('--alpha <a>', 'strength of the planted return; 0 plants none', number, 1)
+  .addOption(
+    new Option('--structure <kind>', 'what the planted return rests on: rows, or the order of bars')
+      .choices(['tabular', 'sequence'])
+      .default('tabular'),
+  )
   .option('--timeframe <name>', 'length of a bar', '1h')
   .addOption(outOption())
   .action((options) =>

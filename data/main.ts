@@ -6,6 +6,7 @@ import {
   datasetRow,
   type ImportReport,
   importBars,
+  type PlantedStructure,
   simulateMarket,
   storeMarket,
 } from './market/index.ts';
@@ -50,26 +51,28 @@ export interface SimulateDataOptions {
   readonly days: number;
   readonly alpha: number;
   readonly timeframe: string;
+  /** what the predictable return rests on; default tabular */
+  readonly structure?: PlantedStructure;
   /** Bars go to `<out>/bars/<data_version>`. */
   readonly out: string;
 }
 
 /**
  * Simulates a market with a known amount of predictable return and stores it.
- * @returns JSON: the report of the stored bars with `seed`, `alpha`, `sources` and `path`
+ * @returns JSON: the report of the stored bars with `seed`, `alpha`, `structure`, `sources` and `path`
  * @throws SluiceError as {@link simulateMarket} and {@link storeMarket}
  */
 export async function simulateData(
   options: SimulateDataOptions,
   io: CommandIo,
 ): Promise<CommandResult> {
-  const { seed, symbols, days, alpha, timeframe } = options;
+  const { seed, symbols, days, alpha, timeframe, structure = 'tabular' } = options;
   io.progress.update('simulate', 0);
-  const market = simulateMarket({ seed, symbols, days, alpha, timeframe });
+  const market = simulateMarket({ seed, symbols, days, alpha, timeframe, structure });
   const report = await storeMarket(market, barStore(options.out), io.progress, io.signal);
   await register(report, options.out, io);
-  const text = `Simulated with seed ${seed} and alpha ${alpha}.\n${textOf(report)}`;
-  return { json: { ...documentOf(report), seed, alpha, days }, text, exit: 0 };
+  const text = `Simulated with seed ${seed}, alpha ${alpha} and ${structure} structure.\n${textOf(report)}`;
+  return { json: { ...documentOf(report), seed, alpha, structure, days }, text, exit: 0 };
 }
 
 /** Adds the bars to the catalogue; the same bars once more change nothing. */

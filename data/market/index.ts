@@ -5,11 +5,15 @@ export { type BarPanel, type BarSource, barQuality } from './barPanel.ts';
 export type { ImportReport, SymbolReport } from './barReport.ts';
 export { readReport } from './barStore.ts';
 export { datasetRow } from './datasetRow.ts';
+export {
+  type PlantedStructure,
+  plantedStructures,
+  simulatedHorizonBars,
+} from './plantedReturn.ts';
 export { storeMarket } from './simulatedStore.ts';
 export {
   type SimulatedMarket,
   type SimulatorOptions,
-  simulatedHorizonBars,
   simulateMarket,
 } from './simulator.ts';
 export { loadPanel, type PanelRequest } from './storedPanel.ts';

@@ -4,14 +4,11 @@
 //               whole market, calm for 240 h and volatile for 80 h on average
 //   noise       e[s,t] = sqrt(1/2) market + sqrt(1/2) own, both standard normal plus, in 1 of 400 bars, a jump 4 * normal
 //   price       open[t] = close[t-1] * (1 + 0.02 sigma normal);  close[t] = open[t] * (1 + mu[t] + sigma[t] e[t])
-//   order flow  B[t] = 2 taker_buy_volume / volume - 1 = 0.9 B[t-1] + 0.1 u[t], u uniform in (-1, 1): public bars show u
-//   planted     G[t] = 0.4 - 0.6 tanh(2 R[t] / (0.006 sqrt(24 b))), R[t] = ln close[t]/close[t-24]
-//               F[t] = 0.9 F[t-1] + tanh(2 u[t]) G[t];  mu[t+1] = 0.083 alpha sigma[t+1] F[t]
+//   order flow  B[t] = 2 taker_buy_volume / volume - 1, a moving average of surprises u: public bars show u
+//   planted     mu, what the surprises foretell: plantedReturn.ts
 //
-// In words: buyers who are suddenly aggressive are followed by a rise after a fall, and by a slight fall after a rise.
-// u is symmetric and independent of all else, so E[F[t+k]] = 0.9^k F[t] exactly. A linear model of returns sees
-// nothing, one that also sees B a part, trees most. With alpha = 0 every simple return has mean zero given the past.
-// Hidden bars (gaps) and flat ones (no volume) have u = 0; where close[t-24] is hidden or before the start, R = 0.
+// With alpha = 0 every simple return has mean zero given the past. Hidden bars (gaps) and flat ones (no volume) have
+// u = 0; where close[t-24] is hidden or before the start, R = 0.
 
 import {
   createRandom,
@@ -24,6 +21,7 @@ import {
 } from '../../core/index.ts';
 import { createBarContentHash, dataVersionOf } from './barContent.ts';
 import { type BarPanel, barColumns, barQuality, missingBars } from './barPanel.ts';
+import { type PlantedStructure, plantReturn, simulatedHorizonBars } from './plantedReturn.ts';
 
 /** The length of the simulated market and how much of its return can be known beforehand. */
 export interface SimulatorOptions {
@@ -33,8 +31,10 @@ export interface SimulatorOptions {
   readonly symbols: number;
   readonly days: number;
   readonly timeframe: string;
-  /** 0: none at all. 1: the expected return correlates 0.15 to 0.2 with the return of the next 12 bars. */
+  /** 0: none at all. 1: the expected return correlates 0.15 to 0.25 with the return of the next 12 bars. */
   readonly alpha: number;
+  /** What the planted return rests on; default tabular. */
+  readonly structure?: PlantedStructure | undefined;
 }
 
 /** A simulated market and what was true of it. */
@@ -42,23 +42,18 @@ export interface SimulatedMarket {
   readonly options: SimulatorOptions;
   readonly panel: BarPanel;
   /**
-   * [S*T] mean of open[t+13] / open[t+1] - 1 given all that had happened when bar t closed and the volatility state of
-   * bar t+1; second-order terms (1e-6) left out. NaN where the bar is hidden.
+   * [S*T] mean of open[t+13] / open[t+1] - 1 given all order flow when bar t closed and the volatility state of bar
+   * t+1; second-order terms (1e-6) left out. NaN where the bar is hidden.
    */
   readonly expected: Float64Array;
 }
-
-/** Bars over which the planted return of {@link SimulatedMarket.expected} is summed. */
-export const simulatedHorizonBars = 12;
 
 /** First bar of every simulated market: 2021-01-01T00:00Z. */
 const startMs = 1_609_459_200_000;
 const hourlySigma = { calm: 0.0045, volatile: 0.0105, longRun: 0.006 };
 const stayHours = { calm: 240, volatile: 80 };
 const jump = { frac: 1 / 400, size: 4 };
-const flowMemory = 0.9;
 const reversalBars = 24;
-const driftPerSignal = 0.083;
 const zeroVolumeFrac = 1 / 2000;
 /** No bar moves more than half, so that no price reaches zero; symmetric, so the mean stays. */
 const moveLimit = 0.5;
@@ -75,7 +70,7 @@ export function simulateMarket(options: SimulatorOptions): SimulatedMarket {
   const panel = emptyPanel(options, timeframeMs, steps);
   const expected = new Float64Array(panel.open.length).fill(Number.NaN);
   for (let s = 0; s < options.symbols; s += 1) {
-    simulateSymbol(panel, expected, s, random.fork(`symbol ${s}`), whole, options.alpha);
+    simulateSymbol(panel, expected, s, random.fork(`symbol ${s}`), whole, options);
   }
   return { options, panel: { ...panel, dataVersion: versionOf(panel) }, expected };
 }
@@ -113,8 +108,8 @@ interface WholeMarket {
   readonly noise: Float64Array;
   /** 1 where the exchange was down. */
   readonly down: Uint8Array;
-  /** Sum over the horizon of 0.9^k E[sigma of bar t+1+k], by the state of bar t+1 (calm, volatile), for m_s = 1. */
-  readonly payout: readonly [calm: number, volatile: number];
+  /** E[sigma] of the bars of the horizon, by the state of the first of them (calm, volatile), for m_s = 1. [12] each */
+  readonly sigmas: readonly [calm: Float64Array, volatile: Float64Array];
 }
 
 function drawWholeMarket(random: Random, steps: number, timeframeMs: number): WholeMarket {
@@ -133,7 +128,7 @@ function drawWholeMarket(random: Random, steps: number, timeframeMs: number): Wh
   const noise = Float64Array.from({ length: steps }, () => drawNoise(draws));
   const scale = Math.sqrt(hours);
   const down = drawHoles(random.fork('outages'), steps, 1 / 3000, 6);
-  return { scale, volatile, noise, down, payout: payouts(leave, scale) };
+  return { scale, volatile, noise, down, sigmas: sigmasAhead(leave, scale) };
 }
 
 const drawNoise = (random: Random): number => {
@@ -151,19 +146,20 @@ function drawHoles(random: Random, steps: number, startFrac: number, longest: nu
   return holes;
 }
 
-/** The state forgets at rate 1 - leave[0] - leave[1] a bar, the signal at {@link flowMemory}. */
-function payouts(leave: readonly [number, number], scale: number): [number, number] {
+/** The state forgets at rate 1 - leave[0] - leave[1] a bar; a flat bar has no drift. */
+function sigmasAhead(
+  leave: readonly [number, number],
+  scale: number,
+): [calm: Float64Array, volatile: Float64Array] {
   const { calm, volatile } = hourlySigma;
   const mean = (calm * leave[1] + volatile * leave[0]) / (leave[0] + leave[1]);
   const memory = 1 - leave[0] - leave[1];
-  const sum = (now: number) => {
-    let total = 0;
-    for (let k = 0; k < simulatedHorizonBars; k += 1) {
-      total += flowMemory ** k * (mean + memory ** k * (now - mean));
-    }
-    return total * scale * (1 - zeroVolumeFrac);
-  };
-  return [sum(calm), sum(volatile)];
+  const from = (now: number) =>
+    Float64Array.from(
+      { length: simulatedHorizonBars },
+      (_, k) => (mean + memory ** k * (now - mean)) * scale * (1 - zeroVolumeFrac),
+    );
+  return [from(calm), from(volatile)];
 }
 
 function simulateSymbol(
@@ -172,10 +168,11 @@ function simulateSymbol(
   s: number,
   random: Random,
   whole: WholeMarket,
-  alpha: number,
+  { alpha, structure }: SimulatorOptions,
 ): void {
   const steps = panel.openMs.length;
-  const strength = driftPerSignal * alpha;
+  const planted = plantReturn(structure, steps, random);
+  const strength = planted.driftPerSignal * alpha;
   const multiple = 0.8 + 0.45 * random.uniform();
   const sigmaOf = (state: number) =>
     multiple * whole.scale * (state === 1 ? hourlySigma.volatile : hourlySigma.calm);
@@ -184,7 +181,6 @@ function simulateSymbol(
   const activity = createActivity(random.fork('volume'), panel.timeframeMs);
   let close = 100 * Math.exp(2 * random.normal());
   let flow = 0;
-  let signal = 0;
   for (let t = 0; t < steps; t += 1) {
     const at = s * steps + t;
     const sigma = sigmaOf(whole.volatile[t]!);
@@ -200,9 +196,10 @@ function simulateSymbol(
     const isFlat = random.uniform() < zeroVolumeFrac && !isHidden;
     const open = isFlat ? close : close * (1 + gap);
     const move = Math.max(-moveLimit, Math.min(moveLimit, sigma * noise));
-    close = isFlat ? close : open * (1 + strength * sigma * signal + move);
+    close = isFlat ? close : open * (1 + strength * sigma * planted.signal() + move);
     const seen = !isHidden && !isFlat;
-    flow = flowMemory * flow + (1 - flowMemory) * (seen ? surprise : 0);
+    const u = seen ? surprise : 0;
+    flow = planted.flow.memory * flow + planted.flow.share * u;
     if (!isHidden) {
       const bar = {
         open,
@@ -214,10 +211,10 @@ function simulateSymbol(
     }
     const past = t >= reversalBars ? panel.close[at - reversalBars]! : Number.NaN;
     const run = Number.isNaN(past) ? 0 : Math.log(close / past);
-    const gate = 0.4 - 0.6 * Math.tanh((2 * run) / reversalScale);
-    signal = flowMemory * signal + (seen ? Math.tanh(2 * surprise) * gate : 0);
+    planted.close(u, run / reversalScale);
     if (!isHidden) {
-      expected[at] = strength * multiple * signal * whole.payout[whole.volatile[t + 1]! as 0 | 1];
+      expected[at] =
+        strength * multiple * planted.payout(whole.sigmas[whole.volatile[t + 1]! as 0 | 1]);
     }
   }
 }
@@ -259,8 +256,9 @@ function placeBar(
 }
 
 function emptyPanel(options: SimulatorOptions, timeframeMs: number, steps: number): BarPanel {
-  const { seed, symbols, days, timeframe, alpha } = options;
-  const recipe = { simulator: 1, seed, symbols, days, timeframe, alpha };
+  const { seed, symbols, days, timeframe, alpha, structure } = options;
+  const kind = structure === 'sequence' ? { structure } : {};
+  const recipe = { simulator: 1, seed, symbols, days, timeframe, alpha, ...kind };
   return {
     timeframeMs,
     symbols: Array.from({ length: symbols }, (_, s) => `SIM${String(s + 1).padStart(4, '0')}`),

@@ -37,10 +37,13 @@ describe('the commands of data', () => {
   it('simulate answers rows, symbols and seed, and stores them as a source of their own', async () => {
     const options = { seed: 3, symbols: 2, days: 20, alpha: 0.5, timeframe: '1h', out: folder() };
     const { json, text } = await simulateData(options, io);
-    expect(json).to.include({ seed: 3, alpha: 0.5, venue: 'simulator' });
+    expect(json).to.include({ seed: 3, alpha: 0.5, structure: 'tabular', venue: 'simulator' });
     expect(json.symbols).to.have.length(2);
-    expect(text).to.match(/^Simulated with seed 3 and alpha 0.5\./);
+    expect(text).to.match(/^Simulated with seed 3, alpha 0.5 and tabular structure\./);
     expect((await simulateData(options, io)).json).to.deep.equal(json);
+    const sequence = await simulateData({ ...options, structure: 'sequence' }, io);
+    expect(sequence.json.structure).to.equal('sequence');
+    expect(sequence.json.data_version).to.not.equal(json.data_version);
   });
 
   it('enter the bars into the table of datasets, once', async () => {
