@@ -1,6 +1,6 @@
 // Native code: how it is built and how it is called.
+export { addressOf } from './foreignCalls.ts';
 export {
-  addressOf,
   type BoosterHandle,
   builtLightgbmPath,
   type DatasetHandle,
@@ -10,3 +10,16 @@ export {
   type LightgbmLibrary,
   lightgbmInfo,
 } from './lightgbmLibrary.ts';
+export {
+  builtSluicePath,
+  findSluice,
+  type NativeTsmixer,
+  type NativeTsmixerConfig,
+  type NativeTsmixerData,
+  type NativeTsmixerMember,
+  type NativeTsmixerStats,
+  type NativeWatch,
+  type SluiceInfo,
+  type SluiceLibrary,
+  sluiceInfo,
+} from './sluiceLibrary.ts';

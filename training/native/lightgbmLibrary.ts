@@ -1,10 +1,10 @@
-// The one file that calls native code: LightGBM's C API (include/LightGBM/c_api.h, 4.x) through koffi.
+// LightGBM's C API (include/LightGBM/c_api.h, 4.x).
 // Trap: LightGBM keeps its last error, log level, log receiver and thread count per thread, so a booster
 // lives on the thread that opened the library; work in the background is a worker thread, not an async call.
 
 import { existsSync, readFileSync } from 'node:fs';
-import koffi, { type LibraryHandle } from 'koffi';
 import { projectPath, readJson, SluiceError } from '../../core/index.ts';
+import { type LibraryHandle, openLibrary } from './foreignCalls.ts';
 
 /** Numbers in memory: a typed array of this thread, or the address of one that another thread keeps alive. */
 export type Memory = Float32Array | bigint;
@@ -125,14 +125,6 @@ function stampedVersion(path: string): string | null {
   return version ?? null;
 }
 
-/**
- * Address of an array's first number, for a thread that shares this process. It is good only while this thread keeps
- * the array; touching `buffer` first moves a very small array out of the garbage collector's heap, where it could move.
- */
-export function addressOf(values: Float32Array): bigint {
-  return values.buffer.byteLength === 0 ? 0n : koffi.address(values);
-}
-
 const float32Type = 0;
 const rowMajor = 1;
 const predictKinds = { raw: 1, contributions: 3 } as const;
@@ -172,7 +164,7 @@ type CApi = Readonly<Record<keyof typeof prototypes, (...values: unknown[]) => v
 
 /** Binds the functions; each throws what LGBM_GetLastError says unless it returns 0. */
 function bind(path: string, mode: LightgbmMode): CApi {
-  const library = koffi.load(path);
+  const library = openLibrary(path);
   library.symbol('LGBM_DatasetSerializeReferenceToBinary'); // came with 4.0: an older library throws here
   allowTeams(library, mode === 'training');
   const lastError = library.func('const char *LGBM_GetLastError()');
@@ -209,7 +201,7 @@ function allowTeams(library: LibraryHandle, allowed: boolean): void {
  * in JavaScript would have to run on this thread while another one waits for it.
  */
 function silence(api: CApi): void {
-  api.registerLogCallback(koffi.load(null).symbol('strlen'));
+  api.registerLogCallback(openLibrary(null).symbol('strlen'));
 }
 
 function wrap(path: string, api: CApi): LightgbmLibrary {
