@@ -8,7 +8,13 @@ const models = [
   'models/evaluate',
   'models/artifact',
 ];
-const fitting = ['training/native', 'training/gbdt', 'training/baseline', 'training/validate'];
+const fitting = [
+  'training/native',
+  'training/gbdt',
+  'training/tsmixer',
+  'training/baseline',
+  'training/validate',
+];
 const serving = ['serving/release', 'serving/load', 'serving/route', 'serving/monitor'];
 
 /** Room (folder, or a main file) -> rooms it may import. A room may always import itself. */
@@ -28,6 +34,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'models/backtestCommand.ts': [...data, ...models],
   'training/native': ['core'],
   'training/gbdt': ['core', 'data/dataset', 'models/score', 'training/native'],
+  'training/tsmixer': ['core', 'models/score', 'training/native'],
   'training/baseline': ['core', 'data/dataset', 'models/score'],
   'training/validate': ['core', 'data/dataset', 'models/backtest', 'models/evaluate'],
   'training/report': [...data, ...models, ...fitting],

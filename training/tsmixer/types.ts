@@ -1,7 +1,7 @@
 // What goes into a training of TSMixers and what comes out, whichever engine does the arithmetic.
 
 import type { Progress } from '../../core/index.ts';
-import type { TsmixerShape, TsmixerWeights } from '../../models/score/index.ts';
+import type { SequenceChannel, TsmixerShape, TsmixerWeights } from '../../models/score/index.ts';
 
 /** Windows of a series with what is to be predicted from them. N rows cost N*C numbers, windows are gathered by index. */
 export interface SequenceSamples {
@@ -57,10 +57,24 @@ export interface TsmixerRequest {
   readonly stop: Int32Array;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** where the training keeps itself, and goes on from if it was stopped; absent = nowhere */
+  readonly checkpoint?: CheckpointPlace;
 }
 
-/** Losses of a member after an epoch. */
+/** A checkpoint's file, and what is said in it for those who read it without the training's config. */
+export interface CheckpointPlace {
+  readonly path: string;
+  /** [C] in channel order */
+  readonly normalization: readonly SequenceChannel[];
+  /** weight of the trees in the blend; null = not chosen yet */
+  readonly ensembleAlpha: number | null;
+  /** null = no report yet */
+  readonly trainReportHash: string | null;
+}
+
+/** Losses of a member after an epoch, in units of the standardised targets. */
 export interface TsmixerEpoch {
+  /** counted from 1 */
   readonly epoch: number;
   /** mean over the epoch's steps, with dropout and teacher */
   readonly train: number;
@@ -70,7 +84,9 @@ export interface TsmixerEpoch {
 
 /** A trained member: the parameters of its best epoch. */
 export interface TsmixerFit {
+  /** gives label units, whatever the targets were scaled by in training */
   readonly weights: TsmixerWeights;
+  /** counted from 1, so also the number of epochs behind the weights */
   readonly bestEpoch: number;
   readonly history: readonly TsmixerEpoch[];
 }
