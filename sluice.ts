@@ -77,6 +77,11 @@ const outOption = () =>
 const runSourceOption = () =>
   new Option('--run-source <source>', 'who launches this run').choices(runSourceSchema.options);
 
+const engineOption = () =>
+  new Option('--engine <engine>', 'what trains the network; tfjs is slow')
+    .choices(['native', 'tfjs'])
+    .default('native');
+
 /** A command with what every command has: --json, --no-progress and an example in its help. */
 function command(parent: Command, name: string, does: string, example: string): Command {
   return parent
@@ -157,15 +162,16 @@ const retrain = (name: string, does: string, example: string) =>
     )
     .option('--seed <n>', 'overrides the seed of the config', number)
     .option('--alpha <a>', 'overrides the simulator’s planted return', number)
+    .addOption(engineOption())
     .addOption(runSourceOption())
     .option('--as-of <time>', 'creation time of the artifact; default: the current UTC day', time)
     .addOption(outOption());
 retrain(
   'retrain',
-  'the main job: dataset, LightGBM, validation, backtest, gate, signed artifact, report',
+  'the main job: dataset, LightGBM, TSMixer, ensemble, validation, backtest, gate, signed artifact, report',
   'retrain --config configs/default.json --data ../shared/data',
 )
-  .option('--threads <n>', 'threads of LightGBM; changes no result', positiveInteger)
+  .option('--threads <n>', 'threads of LightGBM and TSMixer; changes no result', positiveInteger)
   .action((options) =>
     run(options, async (o, io) =>
       (await import('./training/main.ts')).retrain(o, io, await gateOf()),
@@ -173,13 +179,40 @@ retrain(
   );
 retrain(
   'verify-reproducible',
-  'retrains twice, with 1 and 2 threads, and compares the artifact digests',
+  'retrains with 1, 2 and 3 threads and compares the artifact digests',
   'verify-reproducible --data ../shared/data',
 ).action((options) =>
   run(options, async (o, io) =>
     (await import('./training/main.ts')).verifyReproducible(o, io, await gateOf()),
   ),
 );
+
+const train = program.command('train').description('one stage of the main job alone');
+command(
+  train,
+  'tsmixer',
+  'trains a network and signs it; looks at search and validation, judges nothing',
+  'train tsmixer --config configs/default.json --data ../shared/data',
+)
+  .option('--config <file>', 'config file', 'configs/default.json')
+  .option(
+    '--data <dir>',
+    'folder with the files that the config names, or a bar store; the simulator if absent',
+  )
+  .addOption(engineOption())
+  .option('--no-teacher', 'no trees and no distillation: lambda 0')
+  .option(
+    '--checkpoint <dir>',
+    'folder to keep the training in; the same command goes on from there',
+  )
+  .option('--seed <n>', 'overrides the seed of the config', number)
+  .option('--alpha <a>', 'overrides the simulator’s planted return', number)
+  .option('--as-of <time>', 'creation time of the artifact; default: the current UTC day', time)
+  .option('--threads <n>', 'threads; changes no result', positiveInteger)
+  .addOption(outOption())
+  .action((options) =>
+    run(options, async (o, io) => (await import('./training/main.ts')).trainTsmixer(o, io)),
+  );
 
 command(
   program,

@@ -1,4 +1,4 @@
-// The commands of training: retrain, verify-reproducible, report, doctor. Reads the environment, opens database and
+// The commands of training: retrain, verify-reproducible, train tsmixer, report, doctor. Reads the environment, opens database and
 // library, and turns reports into what a person or a program reads.
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,15 +12,18 @@ import {
   type RunSource,
 } from '../core/index.ts';
 import { openDatabase } from '../data/store/index.ts';
-import { findLightgbm, lightgbmInfo } from './native/index.ts';
-import type { ArmReport, RetrainReport } from './report/index.ts';
+import { findLightgbm, findSluice, lightgbmInfo, sluiceInfo } from './native/index.ts';
+import type { ArmReport, ArmWindow, RetrainReport } from './report/index.ts';
 import {
   type Judge,
   type RetrainConfig,
   readRetrainConfig,
   redrawReport,
   retrain as runRetrain,
+  type TrainedArtifact,
+  trainNetwork,
 } from './retrain/index.ts';
+import { findEngine } from './tsmixer/index.ts';
 
 /** Options of `retrain`. */
 export interface RetrainOptions {
@@ -33,6 +36,8 @@ export interface RetrainOptions {
   readonly runSource?: RunSource;
   readonly asOf?: number;
   readonly threads?: number;
+  /** what trains the network; default: native */
+  readonly engine?: 'native' | 'tfjs';
 }
 
 /** `retrain`: the main job. "Nothing promoted" ends with exit code 0. */
@@ -45,7 +50,9 @@ export async function retrain(
   return { json: resultOf(report, htmlPath), text: textOf(report, htmlPath), exit: 0 };
 }
 
-/** `verify-reproducible`: the job twice, with 1 and 2 threads, in folders of its own; exit 1 if the digests differ. */
+const threadCounts = [1, 2, 3];
+
+/** `verify-reproducible`: the job with 1, 2 and 3 threads, in folders of its own; exit 1 if the digests differ. */
 export async function verifyReproducible(
   options: RetrainOptions,
   io: CommandIo,
@@ -55,7 +62,7 @@ export async function verifyReproducible(
   const asOf = options.asOf ?? io.clock();
   const folder = mkdtempSync(join(tmpdir(), 'sluice-reproducible-'));
   try {
-    for (const threads of [1, 2]) {
+    for (const threads of threadCounts) {
       const out = join(folder, `threads-${threads}`);
       const once = { ...options, threads, asOf };
       digests.push((await retrainOnce(once, io, judge, out, 'embedded')).report.artifact.digest);
@@ -63,11 +70,12 @@ export async function verifyReproducible(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const ok = digests[0] === digests[1];
+  const ok = new Set(digests).size === 1;
+  const each = digests.map((digest, i) => `with ${threadCounts[i]} ${digest}`).join(', ');
   const text = ok
-    ? `Reproducible: 1 and 2 threads give the artifact ${digests[0]}.`
-    : `Not reproducible: 1 thread gives ${digests[0]}, 2 threads give ${digests[1]}.`;
-  return { json: { ok, threads: [1, 2], digests }, text, exit: ok ? 0 : 1 };
+    ? `Reproducible: 1, 2 and 3 threads give the artifact ${digests[0]}.`
+    : `Not reproducible: the artifact is ${each}.`;
+  return { json: { ok, threads: threadCounts, digests }, text, exit: ok ? 0 : 1 };
 }
 
 async function retrainOnce(
@@ -79,6 +87,7 @@ async function retrainOnce(
 ) {
   const config = withOptions(readRetrainConfig(options.config), options);
   const library = findLightgbm();
+  const engine = config.tsmixer === null ? null : findEngine(options.engine ?? 'native');
   const url = database === 'embedded' ? undefined : io.env.DATABASE_URL;
   const db = await openDatabase({ url, folder: join(out, 'db'), clock: io.clock });
   try {
@@ -89,6 +98,7 @@ async function retrainOnce(
       out,
       asOf: options.asOf,
       library,
+      engine,
       engineVersion: lightgbmInfo(library).version ?? 'unknown',
       db,
       judge,
@@ -98,7 +108,10 @@ async function retrainOnce(
   }
 }
 
-function withOptions(config: RetrainConfig, options: RetrainOptions): RetrainConfig {
+function withOptions(
+  config: RetrainConfig,
+  options: Pick<RetrainOptions, 'seed' | 'alpha' | 'runSource' | 'threads'>,
+): RetrainConfig {
   const { seed = config.seed, alpha = config.data.simulator.alpha } = options;
   const reseeded = options.seed === undefined ? {} : { seed };
   const threads = options.threads ?? config.gbdt.threads;
@@ -109,6 +122,11 @@ function withOptions(config: RetrainConfig, options: RetrainOptions): RetrainCon
     data: { ...config.data, simulator: { ...config.data.simulator, ...reseeded, alpha } },
     gbdt: { ...config.gbdt, ...reseeded, threads },
     baseline: { ...config.baseline, threads },
+    tsmixer: config.tsmixer && {
+      ...config.tsmixer,
+      ...reseeded,
+      threads: options.threads ?? config.tsmixer.threads,
+    },
   };
 }
 
@@ -121,13 +139,10 @@ function resultOf(report: RetrainReport, htmlPath: string): Record<string, unkno
     feature_version: report.feature_version,
     seed: report.seed,
     as_of: isoTime(report.as_of),
-    arms: report.arms.map(({ policy, validation, forward_oos, promoted, reasons }) => ({
-      policy,
-      validation,
-      forward_oos,
-      promoted,
-      reasons,
-    })),
+    arms: report.arms.map(({ checks: _, ...arm }) => arm),
+    lambda: report.neural?.lambda ?? null,
+    alpha: report.ensemble?.alpha ?? null,
+    promoted_policy: report.promoted_policy,
     gate: report.gate,
     artifact: report.artifact,
     report: htmlPath,
@@ -139,14 +154,16 @@ function textOf(report: RetrainReport, htmlPath: string): string {
   const { data, gate, promoted_policy } = report;
   const origin =
     data.origin === 'simulator' ? 'the simulator' : data.sources.map((s) => s.file).join(', ');
-  const tabular = report.arms.find(({ policy }) => policy === 'tabular_only');
   return [
     `${data.symbols.join(', ')} ${data.timeframe} from ${origin}, ${isoTime(data.from).slice(0, 10)} to ${isoTime(data.to).slice(0, 10)}; recorded as ${report.run_source}.`,
     '',
     ...armTable(report.arms),
     '',
+    ...choiceLines(report),
     promoted_policy === null ? 'Nothing was promoted:' : `Promoted: ${promoted_policy}.`,
-    ...(tabular?.reasons ?? []).map((reason) => `  - ${reason}`),
+    ...report.arms.flatMap(({ policy, reasons }) =>
+      reasons.map((reason) => `  - ${policy}: ${reason}`),
+    ),
     `Gate: ${gate?.status}`,
     ...(gate?.reasons ?? []).map((reason) => `  - ${reason}`),
     `Artifact: ${report.artifact.path}`,
@@ -155,11 +172,28 @@ function textOf(report: RetrainReport, htmlPath: string): string {
   ].join('\n');
 }
 
+/** How the network and its blend were chosen. */
+function choiceLines({ neural, ensemble }: RetrainReport): string[] {
+  if (neural === null || ensemble === null) return [];
+  const { distillation } = neural;
+  const lines = [
+    `Network: lambda ${neural.lambda}, ${neural.epochs} epochs, ${neural.train_rows} windows; weight of the trees in the blend ${ensemble.alpha}.`,
+  ];
+  if (distillation !== null) {
+    const { mean, least, largest } = distillation.validation_loss;
+    lines.push(
+      `Distillation: lambda ${distillation.lambda} against 0 changes the validation loss by ${mean.toExponential(2)} (${distillation.seeds} seeds from ${least.toExponential(2)} to ${largest.toExponential(2)}).`,
+    );
+  }
+  return [...lines, ''];
+}
+
 function armTable(arms: readonly ArmReport[]): string[] {
   const head = [
     'arm',
     'window',
     'net return',
+    'bps/day [95 %]',
     'sharpe_daily',
     'days',
     'max drawdown',
@@ -168,12 +202,13 @@ function armTable(arms: readonly ArmReport[]): string[] {
     'DSR',
   ];
   const rows = arms.flatMap((arm) =>
-    (['validation', 'forward_oos'] as const).map((window) => {
+    (['validation', 'forward_oos', 'walk_forward'] as const).map((window) => {
       const { metrics, statistics, rank_ic } = arm[window];
       return [
         arm.policy,
         window,
         `${(100 * metrics.total_return).toFixed(2)} %`,
+        intervalText(arm[window]),
         metrics.sharpe_daily.toFixed(3),
         String(metrics.observation_days),
         `${(100 * metrics.max_drawdown).toFixed(2)} %`,
@@ -191,6 +226,61 @@ function armTable(arms: readonly ArmReport[]): string[] {
   );
 }
 
+function intervalText({ net_return_per_day: found }: ArmWindow): string {
+  if (found === null) return '-';
+  const [mean, low, high] = [found.estimate, found.low, found.high].map((x) =>
+    (1e4 * x).toFixed(2),
+  );
+  return `${mean} [${low}, ${high}]`;
+}
+
+/** Options of `train tsmixer`. */
+export interface TrainOptions {
+  readonly config: string;
+  readonly data?: string;
+  readonly out: string;
+  readonly engine: 'native' | 'tfjs';
+  /** false = no trees, no teacher */
+  readonly teacher: boolean;
+  /** folder in which the training keeps itself, and goes on from if it was stopped */
+  readonly checkpoint?: string;
+  readonly seed?: number;
+  readonly alpha?: number;
+  readonly asOf?: number;
+  readonly threads?: number;
+}
+
+/** `train tsmixer`: the neural stage alone, to a signed artifact that no gate has judged. */
+export async function trainTsmixer(options: TrainOptions, io: CommandIo): Promise<CommandResult> {
+  const trained = await trainNetwork({
+    ...io,
+    config: withOptions(readRetrainConfig(options.config), options),
+    dataFolder: options.data ?? null,
+    out: options.out,
+    asOf: options.asOf,
+    engine: findEngine(options.engine),
+    library: options.teacher ? findLightgbm() : null,
+    checkpoints: options.checkpoint,
+  });
+  const { artifact, neural, validation, dataVersion } = trained;
+  const json = { data_version: dataVersion, neural, validation, artifact };
+  return { json, text: trainedText(trained), exit: 0 };
+}
+
+function trainedText({ neural, validation, artifact }: TrainedArtifact): string {
+  const tried = neural.lambda_candidates.map(
+    ({ lambda, validation_loss, rank_ic, epochs }) =>
+      `  lambda ${lambda}: validation loss ${validation_loss.toFixed(6)}, rank IC ${rank_ic.toFixed(4)}, ${epochs} epochs`,
+  );
+  return [
+    `A network of ${neural.shape.nTokens} tokens and ${neural.shape.nChannels} channels, trained on ${neural.train_rows} windows; validation loss is relative to predicting zero.`,
+    ...tried,
+    `Chosen: lambda ${neural.lambda}, ${neural.epochs} epochs. Validation: ${intervalText(validation)} bps a day after cost, rank IC ${validation.rank_ic?.toFixed(4) ?? '-'}.`,
+    `Artifact: ${artifact.path}`,
+    `  digest ${artifact.digest}`,
+  ].join('\n');
+}
+
 /** `report`: draws the HTML of a stored run again. */
 export async function rebuildReport(
   { out, runId }: { readonly out: string; readonly runId: string },
@@ -206,12 +296,16 @@ export async function doctor(
   io: CommandIo,
 ): Promise<CommandResult> {
   const lightgbm = attempt(() => lightgbmInfo(findLightgbm()));
+  const sluice = attempt(() => sluiceInfo(findSluice()));
   const database = await databaseOf(out, io);
   const document = {
     node: process.version,
     cores: availableParallelism(),
     lightgbm: 'value' in lightgbm ? lightgbm.value : { error: lightgbm.error },
-    tsmixer: { cpu: false, cuda: false },
+    tsmixer: {
+      cpu: 'value' in sluice ? sluice.value.cpuPath : { error: sluice.error },
+      cuda: false,
+    },
     gpu: null,
     database,
   };
@@ -220,10 +314,12 @@ export async function doctor(
     'value' in lightgbm
       ? `LightGBM    ${lightgbm.value.version ?? 'of unknown version'}, OpenMP ${lightgbm.value.openmp ? 'yes' : 'no'}, ${lightgbm.value.path}`
       : `LightGBM    missing: ${lightgbm.error}`,
-    'TSMixer     not part of this version',
+    'value' in sluice
+      ? `TSMixer     cpu ${sluice.value.cpuPath}, no cuda, ${sluice.value.path}`
+      : `TSMixer     missing: ${sluice.error}`,
     `Database    ${database.kind}, ${database.ok ? 'ok' : database.error}`,
   ];
-  const sound = 'value' in lightgbm && database.ok;
+  const sound = 'value' in lightgbm && 'value' in sluice && database.ok;
   return { json: document, text: lines.join('\n'), exit: sound ? 0 : 1 };
 }
 

@@ -2,7 +2,13 @@
 
 import * as echarts from 'echarts';
 import { dayMs, isoTime } from '../../core/index.ts';
-import type { ArmReport, CalibrationBin, FoldReport, RetrainReport } from './types.ts';
+import type {
+  ArmReport,
+  CalibrationBin,
+  FoldReport,
+  NeuralReport,
+  RetrainReport,
+} from './types.ts';
 
 type Option = echarts.EChartsOption;
 
@@ -193,6 +199,39 @@ export function drawImportance(importance: RetrainReport['importance']): string 
     },
     60 + 20 * top.length,
     560,
+  );
+}
+
+/** Stopping loss (solid) and training loss (dashed) after each epoch: one colour for each lambda, one line for each seed. */
+export function drawLearning({ lambda_candidates }: NeuralReport): string {
+  const series = lambda_candidates.flatMap(({ lambda, seeds }, k) =>
+    seeds.flatMap(({ curve }) =>
+      (['stop', 'train'] as const).map((loss) => ({
+        name: `lambda ${lambda}, ${loss}`,
+        type: 'line' as const,
+        data: curve.map((after) => [after.epoch, after[loss]]),
+        showSymbol: false,
+        itemStyle: { color: palette[k % palette.length]! },
+        lineStyle: { width: 1.2, type: loss === 'stop' ? ('solid' as const) : ('dashed' as const) },
+      })),
+    ),
+  );
+  return draw(
+    {
+      legend,
+      grid,
+      xAxis: {
+        ...axisStyle,
+        type: 'value',
+        name: 'epoch',
+        nameLocation: 'middle',
+        nameGap: 26,
+        minInterval: 1,
+      },
+      yAxis: { ...axisStyle, type: 'value', scale: true, name: 'loss' },
+      series,
+    },
+    300,
   );
 }
 

@@ -6,16 +6,25 @@ import {
   drawEquity,
   drawFolds,
   drawImportance,
+  drawLearning,
   drawWindows,
   renumberChartNames,
 } from './charts.ts';
-import type { ArmReport, ArmWindow, RetrainReport } from './types.ts';
+import type {
+  ArmReport,
+  ArmWindow,
+  EnsembleReport,
+  NeuralReport,
+  PairedDifference,
+  RetrainReport,
+} from './types.ts';
 
 /** The report as an HTML document. Every number it shows stands in the report's JSON too. */
 export function renderReport(report: RetrainReport): string {
   const sections = [
     verdictSection(report),
     section('Arms', armTables(report)),
+    ...networkSections(report),
     section('Equity and drawdown, validation', drawEquity(report.arms, 'validation')),
     section('Equity and drawdown, forward OOS', drawEquity(report.arms, 'forward_oos')),
     section('Windows', drawWindows(report) + windowTable(report)),
@@ -76,6 +85,7 @@ const section = (title: string, body: string): string =>
 type ArmMetric = readonly [title: string, value: (window: ArmWindow) => string];
 
 const armMetrics: readonly ArmMetric[] = [
+  ['bps a day [95 %]', ({ net_return_per_day }) => interval(net_return_per_day)],
   ['net return', ({ metrics }) => percent(metrics.total_return)],
   [
     'sharpe_daily',
@@ -101,14 +111,67 @@ const armMetrics: readonly ArmMetric[] = [
 /** Metrics run down and arms across, so that the table never grows wider than the page. */
 function armTables({ arms }: RetrainReport): string {
   const head = ['metric', ...arms.map((arm) => `${arm.policy}${verdict(arm)}`)];
-  const one = (window: 'validation' | 'forward_oos') =>
+  const one = (window: 'validation' | 'forward_oos' | 'walk_forward') =>
     table(
       head,
       armMetrics.map(([title, value]) => [title, ...arms.map((arm) => value(arm[window]))]),
     );
-  return `<h3>validation</h3>${one('validation')}<h3>forward OOS</h3>${one('forward_oos')}
-<p class="note">sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
+  return `<h3>validation</h3>${one('validation')}<h3>forward OOS</h3>${one('forward_oos')}<h3>walk-forward</h3>${one('walk_forward')}
+<p class="note">Walk-forward joins the test blocks of the search span, each with models fitted on what came before it, by settings that later data have chosen. It is reported; no rule
+reads it. The frozen baseline is there refitted in each fold by its own recipe, since the frozen one has seen these days.</p>
+<p class="note">bps a day: mean daily return after cost with its stationary-bootstrap interval. sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
 }
+
+/** Nothing for trees alone. */
+function networkSections({ neural, ensemble }: RetrainReport): string[] {
+  if (neural === null || ensemble === null) return [];
+  return [
+    section('Network and blend', choiceTables(neural, ensemble)),
+    section('Learning curves', drawLearning(neural)),
+  ];
+}
+
+function choiceTables(neural: NeuralReport, { alpha, alpha_candidates }: EnsembleReport): string {
+  const { shape, lambda, distillation } = neural;
+  const lambdas = neural.lambda_candidates.map((one) => [
+    chosen(one.lambda, lambda),
+    one.validation_loss.toFixed(6),
+    number(one.rank_ic),
+    String(one.epochs),
+    one.seeds.map((run) => run.validation_loss.toFixed(6)).join(' '),
+  ]);
+  const alphas = alpha_candidates.map((one) => [
+    chosen(one.alpha, alpha),
+    (1e4 * one.net_return_per_day).toFixed(3),
+    number(one.sharpe_daily),
+  ]);
+  const sentence = `${shape.nTokens} tokens of ${shape.nChannels} channels (${neural.channels.map(({ name }) => name).join(', ')}), ${shape.blocks} blocks, hidden ${shape.hidden}, ${neural.epochs} epochs over ${neural.train_rows.toLocaleString('en')} windows.`;
+  return `<p>${escapeHtml(sentence)}</p>
+<h3>lambda, the weight of the teacher: the least validation loss decides, averaged over the seeds</h3>
+${table(['lambda', 'validation loss', 'rank IC', 'epochs', 'loss of each seed'], lambdas)}
+<p class="note">Loss: mean squared error relative to that of predicting zero. The network is that of the first seed, whatever the others reached.</p>
+<h3>alpha, the weight of the trees in the blend: the best net result on validation decides</h3>
+${table(['alpha', 'net bps a day', 'sharpe_daily'], alphas)}
+<h3>distillation</h3>${
+    distillation === null
+      ? '<p>Not compared: the config tries no teacher, or nothing else.</p>'
+      : table(
+          ['validation, lambda against 0', 'mean difference', 'least of the seeds', 'largest'],
+          [
+            differenceRow(`loss, lambda ${distillation.lambda}`, distillation.validation_loss),
+            differenceRow(`rank IC, lambda ${distillation.lambda}`, distillation.rank_ic),
+          ],
+        )
+  }`;
+}
+
+const chosen = (candidate: number, choice: number): string =>
+  candidate === choice ? `${candidate} (chosen)` : String(candidate);
+
+const differenceRow = (name: string, { mean, least, largest }: PairedDifference): string[] => [
+  name,
+  ...[mean, least, largest].map((value) => value.toFixed(6)),
+];
 
 const verdict = ({ promoted }: ArmReport): string =>
   promoted === null ? ' (control)' : promoted ? ' (promoted)' : ' (not promoted)';
@@ -199,6 +262,13 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const day = (ms: number): string => isoTime(ms).slice(0, 10);
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const number = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
+const interval = (found: ArmWindow['net_return_per_day']): string => {
+  if (found === null) return '–';
+  const [mean, low, high] = [found.estimate, found.low, found.high].map((x) =>
+    (1e4 * x).toFixed(2),
+  );
+  return `${mean} [${low}, ${high}]`;
+};
 const trackRecord = (days: number | 'infinite' | null): string =>
   days === null ? '–' : days === 'infinite' ? '∞' : days.toFixed(0);
 

@@ -1,12 +1,18 @@
 // The HTML and JSON report of a retrain.
 export { renderReport } from './html.ts';
 export type {
+  AlphaCandidate,
   ArmReport,
   ArmStatistics,
   ArmWindow,
   CalibrationBin,
+  DistillationReport,
+  EnsembleReport,
   FoldReport,
   GateReport,
+  LambdaCandidate,
+  NeuralReport,
+  PairedDifference,
   RetrainReport,
   RuleCheck,
   WindowReport,

@@ -1,6 +1,8 @@
 // Everything that the report shows; the JSON beside the HTML is exactly this document.
 
 import type { RunMetrics } from '../../core/index.ts';
+import type { BootstrapInterval } from '../../models/evaluate/index.ts';
+import type { TsmixerNetwork, TsmixerShape } from '../../models/score/index.ts';
 
 /** A span of time, Unix ms, and the rows whose labels lie wholly inside it. */
 export interface WindowReport {
@@ -33,6 +35,8 @@ export interface ArmWindow {
   readonly metrics: RunMetrics;
   readonly statistics: ArmStatistics;
   readonly rank_ic: number | null;
+  /** mean daily return after cost with its stationary-bootstrap interval; null with fewer than two days */
+  readonly net_return_per_day: BootstrapInterval | null;
 }
 
 /** Sharpe statistics of one arm in one window, every variant with its version. */
@@ -61,6 +65,8 @@ export interface ArmReport {
   readonly policy: string;
   readonly validation: ArmWindow;
   readonly forward_oos: ArmWindow;
+  /** the joined test blocks of the walk-forward folds, each with models of its own; no rule reads it */
+  readonly walk_forward: ArmWindow;
   readonly promoted: boolean | null;
   readonly reasons: readonly string[];
   readonly checks: readonly RuleCheck[];
@@ -71,6 +77,71 @@ export interface CalibrationBin {
   readonly predicted: number;
   readonly realised: number;
   readonly rows: number;
+}
+
+/** One candidate for the weight of the teacher: a network for each seed, judged on the validation rows. */
+export interface LambdaCandidate {
+  readonly lambda: number;
+  /** mean squared error relative to that of predicting zero, mean over the seeds; the least decides */
+  readonly validation_loss: number;
+  /** mean over the seeds */
+  readonly rank_ic: number;
+  /** epochs at which the seeds' stopping losses, averaged, are least */
+  readonly epochs: number;
+  readonly seeds: readonly {
+    readonly seed: number;
+    readonly validation_loss: number;
+    readonly rank_ic: number;
+    readonly best_epoch: number;
+    /** losses after each epoch */
+    readonly curve: readonly {
+      readonly epoch: number;
+      readonly train: number;
+      readonly stop: number | null;
+    }[];
+  }[];
+}
+
+/** One candidate for the weight of the trees in the blend, on validation. */
+export interface AlphaCandidate {
+  readonly alpha: number;
+  /** mean daily return after cost; the largest decides */
+  readonly net_return_per_day: number;
+  readonly sharpe_daily: number;
+}
+
+/** With the teacher less without it, seed by seed, on the validation rows. */
+export interface DistillationReport {
+  /** weight of the teacher that is compared with 0: of those above 0 the one with the least validation loss */
+  readonly lambda: number;
+  readonly seeds: number;
+  readonly validation_loss: PairedDifference;
+  readonly rank_ic: PairedDifference;
+}
+
+/** Mean, least and largest over the seeds. */
+export interface PairedDifference {
+  readonly mean: number;
+  readonly least: number;
+  readonly largest: number;
+}
+
+/** How the network was made. */
+export interface NeuralReport {
+  readonly channels: TsmixerNetwork['channels'];
+  readonly shape: TsmixerShape;
+  readonly train_rows: number;
+  readonly lambda: number;
+  readonly epochs: number;
+  readonly lambda_candidates: readonly LambdaCandidate[];
+  /** null where the config tries no lambda of 0, or nothing else */
+  readonly distillation: DistillationReport | null;
+}
+
+/** How network and trees were put together. */
+export interface EnsembleReport {
+  readonly alpha: number;
+  readonly alpha_candidates: readonly AlphaCandidate[];
 }
 
 /** The gate's answer, as its own room gives it. */
@@ -114,6 +185,9 @@ export interface RetrainReport {
   readonly folds: readonly FoldReport[];
   readonly cpcv_paths: readonly { path: number; rank_ic: number; r2: number }[];
   readonly arms: readonly ArmReport[];
+  /** null = no neural stage */
+  readonly neural: NeuralReport | null;
+  readonly ensemble: EnsembleReport | null;
   readonly calibration: {
     readonly validation: readonly CalibrationBin[];
     readonly forward_oos: readonly CalibrationBin[];

@@ -13,6 +13,8 @@ export interface Arm {
   readonly policy: string;
   /** [S*T] score on the panel's grid, NaN = no decision */
   readonly grid: Float64Array;
+  /** [S*T] NaN where the score is not the policy's own but that of what it falls back on; default: `grid` */
+  readonly own?: Float64Array;
 }
 
 /** What an arm did in one window. */
@@ -35,42 +37,49 @@ export function scoresOfRows(dataset: Dataset, grid: Float64Array, rows: Int32Ar
 }
 
 /** Where a row stands on the grid. */
-function cellOf(dataset: Dataset, row: number): number {
+export function cellOf(dataset: Dataset, row: number): number {
   return dataset.symbolIndex[row]! * dataset.panel.openMs.length + dataset.timeIndex[row]!;
 }
 
 /** Runs an arm through validation and forward OOS. */
 export function runArm(dataset: Dataset, arm: Arm, spans: Spans, trade: TradeConfig): ArmRuns {
-  const run = (span: Span): ArmRun => {
-    const { from, to } = decisionsOf(dataset.panel, span);
-    const result = runBacktest({
-      panel: dataset.panel,
-      scores: arm.grid,
-      fromMs: from,
-      toMs: to,
-      trade,
-    });
-    return {
-      metrics: summariseRun(result, dataset.panel.timeframeMs),
-      rankIc: rankIcOf(dataset, arm, span),
-      from,
-      to,
-      counts: countDecisions(dataset.panel, arm.grid, { from, to }),
-    };
+  return {
+    validation: runWindow(dataset, arm, spans.validation, trade),
+    forward_oos: runWindow(dataset, arm, spans.forward_oos, trade),
   };
-  return { validation: run(spans.validation), forward_oos: run(spans.forward_oos) };
+}
+
+/** Runs an arm through one span. */
+export function runWindow(dataset: Dataset, arm: Arm, span: Span, trade: TradeConfig): ArmRun {
+  const { panel } = dataset;
+  const { from, to } = decisionsOf(panel, span);
+  const result = runBacktest({ panel, scores: arm.grid, fromMs: from, toMs: to, trade });
+  return {
+    metrics: summariseRun(result, panel.timeframeMs),
+    rankIc: rankIcOf(dataset, arm, span),
+    from,
+    to,
+    counts: countDecisions(panel, arm.own ?? arm.grid, { from, to }),
+  };
+}
+
+/** Mean of the daily returns after cost: what arms are compared by. */
+export function meanDailyReturn({ daily }: RunMetrics): number {
+  return daily.returns.reduce((sum, value) => sum + value, 0) / daily.returns.length;
 }
 
 /** A span covers label intervals; the bar that decides opens one bar before its label starts. */
-function decisionsOf({ timeframeMs }: BarPanel, span: Span): { from: number; to: number } {
+export function decisionsOf({ timeframeMs }: BarPanel, span: Span): { from: number; to: number } {
   return { from: span.from - timeframeMs, to: span.to };
 }
 
+/** Over the rows that have a score. */
 function rankIcOf(dataset: Dataset, { grid }: Arm, { rows }: Span): number | null {
-  const own = scoresOfRows(dataset, grid, rows);
+  const scored = rows.filter((row) => !Number.isNaN(grid[cellOf(dataset, row)]!));
+  const own = scoresOfRows(dataset, grid, scored);
   if (own.every((score) => score === own[0])) return null;
   return rankCorrelation(
     own,
-    Float32Array.from(rows, (row) => dataset.labels[row]!),
+    Float32Array.from(scored, (row) => dataset.labels[row]!),
   );
 }

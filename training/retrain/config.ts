@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { digestOf, parseStrict, readJson, runSourceSchema } from '../../core/index.ts';
 import { tradeConfigSchema } from '../../models/trade/index.ts';
 import { gbdtParamsSchema } from '../gbdt/index.ts';
+import { tsmixerParamsSchema } from '../tsmixer/index.ts';
 
 const share = z.number().gt(0).lt(1);
 
@@ -12,6 +13,8 @@ const simulatorSchema = z.strictObject({
   symbols: z.int().min(1).max(64),
   days: z.int().min(60),
   alpha: z.number().min(0),
+  /** which kind of return is planted: one that rows of features show, or one that only the order of bars shows */
+  structure: z.enum(['tabular', 'sequence']).default('tabular'),
 });
 
 /** Which bars: files below the data folder, or the simulator where no folder is given. */
@@ -33,6 +36,28 @@ const promotionSchema = z.strictObject({
   /** smallest deflated Sharpe ratio over both windows together */
   min_dsr: share,
 });
+
+/** The network: its shape and training, what it reads, and the candidates that validation chooses from. */
+const neuralSchema = z.strictObject({
+  ...tsmixerParamsSchema.shape,
+  /** entries of the feature spec that a token holds, in this order */
+  channels: z.array(z.string()).min(1),
+  /** where a normalised channel is cut, in standard deviations */
+  clip: z.number().positive(),
+  /** lambda: weights of the distance to the trees' predictions; 0 = no teacher */
+  teacher_lambdas: z.array(z.number().nonnegative()).min(1).refine(distinct, 'must be distinct'),
+  /** how many seeds judge each lambda, from `seed` on; the first one makes the network */
+  seeds: z.int().min(1).max(32),
+});
+
+const ensembleSchema = z.strictObject({
+  /** candidates for the weight of the trees in the blend */
+  alphas: z.array(share).min(1).refine(distinct, 'must be distinct'),
+});
+
+function distinct(values: readonly number[]): boolean {
+  return new Set(values).size === values.length;
+}
 
 const gateSchema = z.strictObject({
   min_completed_runs: z.int().positive(),
@@ -65,6 +90,9 @@ export const retrainConfigSchema = z.strictObject({
   gbdt: gbdtParamsSchema,
   baseline: gbdtParamsSchema,
   ridge_lambdas: z.array(z.number().positive()).min(1),
+  /** null = no neural stage: the artifact then holds trees alone */
+  tsmixer: neuralSchema.nullable(),
+  ensemble: ensembleSchema,
   trade: tradeConfigSchema,
   promotion: promotionSchema,
   gate: gateSchema,
@@ -74,15 +102,32 @@ export const retrainConfigSchema = z.strictObject({
 
 /** What {@link retrainConfigSchema} lets through. */
 export type RetrainConfig = z.infer<typeof retrainConfigSchema>;
+/** Settings of the neural stage. */
+export type NeuralConfig = NonNullable<RetrainConfig['tsmixer']>;
 
 /** Reads a config file. @throws SluiceError `input_missing` | `input_invalid` | `config_invalid` */
 export function readRetrainConfig(path: string): RetrainConfig {
   return parseStrict(retrainConfigSchema, readJson(path), `config ${path}`);
 }
 
-/** Digest of what decides the result; thread counts do not, so they are left out. */
-export function configDigest(config: RetrainConfig): string {
+/**
+ * How many policies one run compares on validation: the trees, a network for each lambda, a blend for each alpha. All of
+ * them count as trials when a Sharpe ratio is deflated.
+ */
+export function candidateCount({ tsmixer, ensemble }: RetrainConfig): number {
+  return tsmixer === null ? 1 : 1 + tsmixer.teacher_lambdas.length + ensemble.alphas.length;
+}
+
+/** The config without thread counts, which decide no byte. */
+export function withoutThreads(config: RetrainConfig): unknown {
   const { threads: _g, ...gbdt } = config.gbdt;
   const { threads: _b, ...baseline } = config.baseline;
-  return digestOf({ ...config, gbdt, baseline });
+  if (config.tsmixer === null) return { ...config, gbdt, baseline };
+  const { threads: _n, ...tsmixer } = config.tsmixer;
+  return { ...config, gbdt, baseline, tsmixer };
+}
+
+/** Digest of what decides the result. */
+export function configDigest(config: RetrainConfig): string {
+  return digestOf(withoutThreads(config));
 }

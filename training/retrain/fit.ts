@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { type Progress, SluiceError, silent } from '../../core/index.ts';
 import type { Dataset } from '../../data/dataset/index.ts';
+import { fitRidge, type RidgeModel } from '../baseline/index.ts';
 import { fitGbdt, type GbdtModel, type GbdtParams } from '../gbdt/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { FoldReport } from '../report/index.ts';
@@ -35,6 +36,8 @@ export interface CrossValidation {
   readonly cpcvPaths: readonly { path: number; rank_ic: number; r2: number }[];
   /** [n] prediction of the model that did not see the row; NaN where no purged k-fold model tested it */
   readonly outOfFold: Float64Array;
+  /** the walk-forward folds, in rows of the dataset, with the predictions of their test rows */
+  readonly walkForward: readonly { readonly fold: Fold; readonly predictions: Float64Array }[];
   /** rounds of the final fit: where the stopping losses of the purged k-folds, averaged, are smallest */
   readonly rounds: number;
 }
@@ -44,7 +47,7 @@ export interface CrossValidation {
  * keeps every core busy without the barriers of a shared fit, which stall when other work takes a core.
  * @param lanes how many at a time; 0 = one per core
  */
-async function inParallel<T, R>(
+export async function inParallel<T, R>(
   items: readonly T[],
   lanes: number,
   work: (item: T) => Promise<R>,
@@ -93,6 +96,26 @@ export async function fitFinal(
   });
 }
 
+/** Fits the ridge arm on rows; its penalty is chosen on purged folds within them. */
+export function fitRidgeOn(
+  { dataset, intervals, embargoMs }: Samples,
+  rows: Int32Array,
+  config: Pick<RetrainConfig, 'folds' | 'ridge_lambdas'>,
+): RidgeModel {
+  const folds = purgedKFold(selectIntervals(intervals, rows), {
+    folds: config.folds.purged_k,
+    embargoMs,
+  });
+  return fitRidge({
+    features: dataset.features,
+    labels: dataset.labels,
+    featureCount: dataset.featureSpec.entries.length,
+    rows,
+    folds: folds.map((fold) => liftFold(fold, rows)),
+    lambdas: config.ridge_lambdas,
+  });
+}
+
 /** Purged k-fold, CPCV and walk-forward over the search rows; each fold is audited for leaks before it is fitted. */
 export async function crossValidate(
   context: FitContext,
@@ -138,7 +161,17 @@ export async function crossValidate(
     const values = assemblePath(cpcv, path, cpcvPredictions);
     return { path, rank_ic: rankCorrelation(values, labels), r2: r2AgainstZero(values, labels) };
   });
-  return { folds: reports, cpcvPaths, outOfFold, rounds: bestRounds(stoppingLosses) };
+  const forwardPredictions = predictions.slice(kFolds.length + cpcv.folds.length);
+  return {
+    folds: reports,
+    cpcvPaths,
+    outOfFold,
+    walkForward: forward.map((fold, i) => ({
+      fold: liftFold(fold, searchRows),
+      predictions: forwardPredictions[i]!,
+    })),
+    rounds: bestRounds(stoppingLosses),
+  };
 }
 
 /**

@@ -106,7 +106,9 @@ async function freeze(request: BaselineRequest, name: string): Promise<FrozenBas
       identity,
       {
         name,
-        model,
+        trees: model,
+        network: null,
+        alpha: 1,
         dataset,
         windows: windowsOf(samples),
         foldMetrics: [{ fold: 0, from: spans.validation.from, to: spans.validation.to, metrics }],
@@ -136,7 +138,7 @@ const asBaseline = ({
   digest,
   manifest,
 }: OpenedArtifact): Omit<FrozenBaseline, 'placed'> => ({
-  scorer: treeScorer(trees),
+  scorer: treeScorer(trees!), // a model of trees alone: `open` has looked
   digest,
   fitted: fittedSpan(manifest.windows),
   treesDigest: manifest.files.find(({ name }) => name === artifactFile.tabular)!.sha256,
@@ -150,7 +152,8 @@ function open(request: BaselineRequest, path: string, nowMs: number): OpenedArti
     nowMs,
     expected: { feature_version: request.samples.baselineDataset.featureVersion },
   });
-  if (verdict.ok) return verdict.artifact;
+  if (verdict.ok && verdict.artifact.trees !== null) return verdict.artifact;
+  if (verdict.ok) throw notRegistered(path, 'it holds no trees');
   throw notRegistered(path, verdict.violations.map(({ message }) => message).join(' '));
 }
 

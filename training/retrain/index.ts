@@ -3,3 +3,4 @@ export { type RetrainConfig, readRetrainConfig } from './config.ts';
 export { redrawReport } from './reportDocument.ts';
 export { type RetrainRequest, retrain } from './retrain.ts';
 export type { GateQuestion, Judge } from './storedRun.ts';
+export { type TrainedArtifact, type TrainRequest, trainNetwork } from './trainNetwork.ts';

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CodeVersion, dayMs, isoTime, type Policy, SluiceError } from '../../core/index.ts';
-import type { Dataset } from '../../data/dataset/index.ts';
+import { createSequenceView, type Dataset, gatherWindow } from '../../data/dataset/index.ts';
 import { featureSpecJson } from '../../data/feature/index.ts';
 import {
   buildArtifact,
@@ -14,8 +14,11 @@ import {
   publicKeyOf,
   publishArtifact,
 } from '../../models/artifact/index.ts';
+import { sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
 import type { RetrainConfig } from './config.ts';
+import { blendPolicy } from './ensemble.ts';
+import { rowsWithWindow } from './sequences.ts';
 
 const goldenRows = 64;
 
@@ -26,13 +29,21 @@ export interface RunIdentity {
   readonly code: CodeVersion;
   readonly lineageId: string;
   readonly asOf: number;
+  /** of LightGBM */
   readonly engineVersion: string;
+  /** which engine trained the network; null = no network */
+  readonly networkEngine: string | null;
 }
 
 /** One model of the run. */
 export interface ModelToSign {
   readonly name: string;
-  readonly model: GbdtModel;
+  /** null for a network alone */
+  readonly trees: GbdtModel | null;
+  /** null for trees alone */
+  readonly network: TsmixerNetwork | null;
+  /** weight of the trees in the blend: 1 without a network, 0 without trees */
+  readonly alpha: number;
   readonly dataset: Dataset;
   readonly windows: ManifestDraft['windows'];
   readonly foldMetrics: ManifestDraft['fold_metrics'];
@@ -69,7 +80,8 @@ export async function signModel(
   const manifest = draftManifest(identity, toSign);
   const built = buildArtifact({
     manifest,
-    trees: toSign.model.trees,
+    trees: toSign.trees?.trees ?? null,
+    network: toSign.network,
     trainReport: toSign.trainReport,
     golden: goldenOf(toSign),
     privateKeyPem,
@@ -95,15 +107,32 @@ function requireSame(place: string, digest: string, publicKeyPem: string, nowMs:
   );
 }
 
-function goldenOf({ model, dataset }: ModelToSign) {
-  const width = model.featureCount;
-  const rows = Math.min(goldenRows, dataset.rows);
+/** Rows from the whole of the data, each with its window where there is a network. */
+function goldenOf({ trees, network, dataset }: ModelToSign) {
+  const width = dataset.featureSpec.entries.length;
+  const view = network === null ? null : viewOf(dataset, network);
+  const all = Int32Array.from({ length: dataset.rows }, (_, row) => row);
+  const candidates = view === null ? all : rowsWithWindow(view, all);
+  const rows = Math.min(goldenRows, candidates.length);
   const features = new Float32Array(rows * width);
+  const sequences = view && new Float32Array(rows * view.nTokens * view.nChannels);
   for (let i = 0; i < rows; i += 1) {
-    const row = Math.floor((i * dataset.rows) / rows);
+    const row = candidates[Math.floor((i * candidates.length) / rows)]!;
     features.set(dataset.features.subarray(row * width, (row + 1) * width), i * width);
+    if (view && sequences) gatherWindow(view, row, sequences, i * view.nTokens * view.nChannels);
   }
-  return { features, rows, tabular: model.predict(features, rows) };
+  return {
+    features,
+    rows,
+    tabular: trees === null ? null : trees.predict(features, rows),
+    sequences,
+    nn: network && sequences && sequenceScorer(network).score(sequences, rows),
+  };
+}
+
+function viewOf(dataset: Dataset, { channels, weights }: TsmixerNetwork) {
+  const names = channels.map(({ name }) => name);
+  return createSequenceView(dataset, names, weights.shape.nTokens);
 }
 
 function draftManifest(identity: RunIdentity, toSign: ModelToSign): ManifestDraft {
@@ -112,7 +141,7 @@ function draftManifest(identity: RunIdentity, toSign: ModelToSign): ManifestDraf
   const { panel } = dataset;
   const version = modelVersion(identity);
   return {
-    type: 'lightgbm_liquid',
+    type: typeOf(toSign),
     model_name: name,
     model_version: version,
     lineage_id: identity.lineageId,
@@ -130,10 +159,10 @@ function draftManifest(identity: RunIdentity, toSign: ModelToSign): ManifestDraf
     feature_schema: featureSchemaOf(dataset.featureSpec),
     feature_spec: featureSpecJson(dataset.featureSpec),
     label: config.label,
-    n_tokens: 1,
-    n_channels: dataset.featureSpec.entries.length,
-    ensemble_alpha: 1,
-    policies_allowed: ['tabular_only'],
+    n_tokens: toSign.network?.weights.shape.nTokens ?? 1,
+    n_channels: toSign.network?.weights.shape.nChannels ?? dataset.featureSpec.entries.length,
+    ensemble_alpha: toSign.alpha,
+    policies_allowed: policiesOf(toSign),
     policy: toSign.promotedPolicy,
     fold_metrics: toSign.foldMetrics,
     windows: {
@@ -145,15 +174,36 @@ function draftManifest(identity: RunIdentity, toSign: ModelToSign): ManifestDraf
     trial_count: toSign.trialCount,
     seed: config.seed,
     code_version: { commit: code.commit, dirty: code.dirty },
-    engine: {
-      name: 'lightgbm',
-      version: identity.engineVersion,
-      device: 'cpu',
-      precision: 'float64',
-    },
+    engine: engineOf(identity, toSign),
     created_at: asOf,
     expires_at: asOf + toSign.validDays * dayMs,
     drift_thresholds: [],
+  };
+}
+
+function typeOf({ trees, network }: ModelToSign): ManifestDraft['type'] {
+  if (network === null) return 'lightgbm_liquid';
+  return trees === null ? 'tsmixer_liquid' : 'ensemble_liquid';
+}
+
+function policiesOf({ trees, network, alpha }: ModelToSign): Policy[] {
+  if (network === null) return ['tabular_only'];
+  return trees === null ? ['nn_only'] : ['tabular_only', 'nn_only', blendPolicy(alpha)];
+}
+
+/** LightGBM sums in float64, the engine of networks in float32. */
+function engineOf({ engineVersion, networkEngine }: RunIdentity, { trees, network }: ModelToSign) {
+  const parts = [
+    trees && { name: 'lightgbm', version: engineVersion, precision: 'float64' },
+    network && { name: `tsmixer_${networkEngine}`, version: '1', precision: 'float32' },
+  ].filter((part) => part !== null);
+  const joined = (key: 'name' | 'version' | 'precision') =>
+    parts.map((part) => part[key]).join('+');
+  return {
+    name: joined('name'),
+    version: joined('version'),
+    device: 'cpu' as const,
+    precision: joined('precision'),
   };
 }
 

@@ -1,8 +1,9 @@
-// The rules of promotion. A policy is promoted only if every rule holds on validation and on forward OOS;
-// "nothing was promoted" is an ordinary outcome, and each rule says what it measured.
+// The rules of promotion. A policy is promoted only if every rule holds on validation and on forward OOS; a network must
+// improve on the trees as well. "Nothing was promoted" is an ordinary outcome, and each rule says what it measured.
 
-import { createRandom, type RunMetrics } from '../../core/index.ts';
+import { createRandom, type Policy, policySchema, type RunMetrics } from '../../core/index.ts';
 import {
+  type BootstrapInterval,
   deflatedSharpe,
   minTrackRecordLength,
   probabilisticSharpe,
@@ -12,7 +13,7 @@ import {
   stationaryBootstrap,
 } from '../../models/evaluate/index.ts';
 import type { ArmStatistics, RuleCheck } from '../report/index.ts';
-import type { ArmRun, ArmRuns } from './arms.ts';
+import { type ArmRun, type ArmRuns, meanDailyReturn } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
 
 type Rules = RetrainConfig['promotion'];
@@ -50,6 +51,90 @@ function deflatedBy(moments: SharpeMoments, trialCount: number): number {
   return deflatedSharpe(moments, spread).probability;
 }
 
+/**
+ * Interval of the mean daily net return of an arm, by stationary bootstrap; null with fewer than two days.
+ * @param name decides the draws, with the seed
+ */
+export function returnInterval(
+  { daily }: RunMetrics,
+  name: string,
+  { bootstrap_draws: resamples }: Rules,
+  seed: number,
+): BootstrapInterval | null {
+  if (daily.returns.length < 2) return null;
+  const random = createRandom(seed).fork(`interval ${name}`);
+  return stationaryBootstrap(Float64Array.from(daily.returns), { random, resamples });
+}
+
+/** What the rules say of one policy. */
+export interface Verdict {
+  readonly promoted: boolean;
+  readonly checks: readonly RuleCheck[];
+  /** why it is not promoted; empty if it is */
+  readonly reasons: readonly string[];
+}
+
+/**
+ * Judges every policy among the arms and promotes at most one: of the network policies that pass every rule the one with
+ * the best validation result, the first of equals; the trees if none of those passes and they do.
+ */
+export function judgePolicies(
+  runs: ReadonlyMap<string, ArmRuns>,
+  rules: Rules,
+  trialCount: number,
+  seed: number,
+): { readonly verdicts: ReadonlyMap<string, Verdict>; readonly promotedPolicy: Policy | null } {
+  const trees = runs.get('tabular_only')!;
+  const judged = [...runs].flatMap(([name, run]) => {
+    const policy = policySchema.safeParse(name);
+    if (!policy.success) return [];
+    const checks = checkPromotion(run, runs.get('frozen_baseline')!, rules, trialCount, seed);
+    if (run !== trees) checks.push(...checkImprovement(run, trees, rules, seed));
+    const passed = checks.every((check) => check.passed);
+    return [{ policy: policy.data, run, checks, passed }];
+  });
+  const passed = judged.filter((one) => one.passed);
+  const networks = passed.filter(({ run }) => run !== trees);
+  const result = ({ run }: { run: ArmRuns }) => meanDailyReturn(run.validation.metrics);
+  const [first, ...others] = networks.length > 0 ? networks : passed;
+  const best = first && others.reduce((a, b) => (result(b) > result(a) ? b : a), first);
+  const verdicts = judged.map(({ policy, checks, passed }): [string, Verdict] => {
+    const promoted = policy === best?.policy;
+    const outdone = passed && !promoted ? [outdoneBy(policy, best!.policy)] : [];
+    return [policy, { promoted, checks, reasons: [...brokenRules(checks), ...outdone] }];
+  });
+  return { verdicts: new Map(verdicts), promotedPolicy: best?.policy ?? null };
+}
+
+const outdoneBy = (policy: Policy, best: Policy): string =>
+  policy === 'tabular_only'
+    ? `both: every rule holds, and ${best} improves on it`
+    : `both: every rule holds, but ${best} has the better validation result`;
+
+/** The rules that a policy with a network keeps besides those of {@link checkPromotion}: it improves on the trees alone. */
+export function checkImprovement(
+  policy: ArmRuns,
+  trees: ArmRuns,
+  rules: Rules,
+  seed: number,
+): RuleCheck[] {
+  const advantage = windows.map((window) => advantageOver(policy, trees, window));
+  return [
+    ...windows.map((window, i) =>
+      signCheck('above_tabular_only', window, advantage[i]!, 'tabular_only'),
+    ),
+    luckCheck('beats_tabular_only', advantage.flat(), 'tabular_only', rules, seed),
+  ];
+}
+
+const windows: readonly WindowName[] = ['validation', 'forward_oos'];
+
+/** Daily net returns of a policy less those of another arm. */
+const advantageOver = (policy: ArmRuns, other: ArmRuns, window: WindowName): number[] =>
+  policy[window].metrics.daily.returns.map(
+    (dayReturn, day) => dayReturn - other[window].metrics.daily.returns[day]!,
+  );
+
 /** Checks every rule for one policy against the frozen baseline. */
 export function checkPromotion(
   policy: ArmRuns,
@@ -58,13 +143,8 @@ export function checkPromotion(
   trialCount: number,
   seed: number,
 ): RuleCheck[] {
-  const windows: WindowName[] = ['validation', 'forward_oos'];
   const own = windows.map((window) => policy[window].metrics.daily.returns);
-  const advantage = windows.map((window) =>
-    policy[window].metrics.daily.returns.map(
-      (dayReturn, day) => dayReturn - baseline[window].metrics.daily.returns[day]!,
-    ),
-  );
+  const advantage = windows.map((window) => advantageOver(policy, baseline, window));
   return [
     ...windows.flatMap((window, i) => [
       signCheck('net_return_positive', window, own[i]!, 'zero'),

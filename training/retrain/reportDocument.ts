@@ -47,6 +47,8 @@ export function reportOf(parts: ReportParts): RetrainReport {
     folds: validation.folds,
     cpcv_paths: validation.cpcvPaths,
     arms: experiment.arms,
+    neural: experiment.neural?.report ?? null,
+    ensemble: experiment.ensemble,
     calibration: experiment.calibration,
     importance: experiment.importance,
     promoted_policy: experiment.promotedPolicy,

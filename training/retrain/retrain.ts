@@ -5,25 +5,25 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Clock,
-  dayMs,
   digestOf,
   type Progress,
-  publishFolder,
+  policySchema,
   type RunSource,
-  readCodeVersion,
   SluiceError,
   sweepStaging,
 } from '../../core/index.ts';
 import type { Database } from '../../data/store/index.ts';
-import { createKeyFiles, readKeyFile, writeLatestArtifact } from '../../models/artifact/index.ts';
+import { writeLatestArtifact } from '../../models/artifact/index.ts';
 import { checkRunSource } from '../../models/backtest/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { RetrainReport } from '../report/index.ts';
+import type { TsmixerEngine } from '../tsmixer/index.ts';
 import { configDigest, type RetrainConfig } from './config.ts';
 import { type Experiment, runExperiment } from './experiment.ts';
 import { type FrozenBaseline, obtainBaseline } from './frozenBaseline.ts';
 import { type Market, obtainMarket } from './market.ts';
 import { modelVersion, type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
+import { type Origin, originOf, signingKey } from './origin.ts';
 import { reportOf, writeReport } from './reportDocument.ts';
 import { fittedSpan, runRecords } from './runRecords.ts';
 import { prepareSamples, windowsOf } from './samples.ts';
@@ -40,7 +40,10 @@ export interface RetrainRequest {
   /** Unix ms, taken with the precision of a UTC day; default: now */
   readonly asOf?: number | undefined;
   readonly library: LightgbmLibrary;
+  /** of LightGBM */
   readonly engineVersion: string;
+  /** what trains the network; null where the config has no neural stage */
+  readonly engine: TsmixerEngine | null;
   readonly db: Database;
   readonly judge: Judge;
   readonly clock: Clock;
@@ -48,10 +51,14 @@ export interface RetrainRequest {
   readonly signal: AbortSignal;
 }
 
-const stages: readonly Stage[] = [
+/** Shares of the time, measured on a typical run. */
+const stagesOf = ({ tsmixer }: RetrainConfig): readonly Stage[] => [
   ['bars', 10],
-  ['train', 80],
-  ['record', 10],
+  ['trees', 30],
+  ...(tsmixer === null ? [] : [['network', 35] as const]),
+  ['arms', 5],
+  ['walk-forward', 15],
+  ['record', 5],
 ];
 
 /** Runs the main job. @returns the report and where its HTML lies */
@@ -60,7 +67,7 @@ export async function retrain(
 ): Promise<{ report: RetrainReport; htmlPath: string }> {
   const { db, clock, out, library, signal } = request;
   const startedAt = clock();
-  const stage = stagedProgress(request.progress, stages);
+  const stage = stagedProgress(request.progress, stagesOf(request.config));
   sweepLeftovers(out);
   const privateKeyPem = await signingKey(join(out, 'keys'));
   const market = await obtainMarket({
@@ -73,23 +80,25 @@ export async function retrain(
   const origin = originOf(request, market);
   const { config } = origin;
   const runSource = runSourceOf(config.run_source, origin.code.dirty, market);
-  const progress = stage('train');
+  const progress = stage('trees');
   progress.update('features', 0);
   const samples = prepareSamples(config, market.panel, signal);
   const common = { config, market, samples, origin, db, out, privateKeyPem, library, signal };
   const baseline = await obtainBaseline({ ...common, progress });
-  const trialCount = await countTrials(db, config, configDigest(config));
+  const trialCount = await countTrials(db, config);
   const identity = identityOf(origin, market, baseline, trialCount);
   const experiment = await runExperiment({
     ...common,
+    engine: request.engine,
     frozenBaseline: baseline.scorer,
     trialCount,
-    progress,
+    stage,
   });
   try {
     stage('record').update('sign', 0);
     const model = await signCandidate(out, identity, experiment, trialCount, privateKeyPem);
     const runId = `${config.name}-${modelVersion(identity)}`;
+    const own = { digest: model.digest, fitted: fittedSpan(windowsOf(samples)) };
     stage('record').update('store', 0.5);
     const stored = await storeRun({
       db,
@@ -104,15 +113,13 @@ export async function retrain(
         runId,
         runSource,
         trialCount,
-        scorers: {
-          tabular_only: { digest: model.digest, fitted: fittedSpan(windowsOf(samples)) },
-          frozen_baseline: baseline,
-        },
+        scorers: (policy) =>
+          policy === 'frozen_baseline' ? baseline : isPolicy(policy) ? own : undefined,
         startedAt,
         finishedAt: clock(),
       }),
       model,
-      promoted: experiment.promotedPolicy !== null,
+      promotedPolicy: experiment.promotedPolicy,
       newBaseline: baseline.placed,
       forwardOos: { from: samples.spans.forward_oos.from, to: samples.spans.forward_oos.to },
     });
@@ -139,6 +146,8 @@ export async function retrain(
   }
 }
 
+const isPolicy = (name: string): boolean => policySchema.safeParse(name).success;
+
 /** Removes what killed runs left in preparation; the rooms of data sweep `bars` and `db` themselves. */
 function sweepLeftovers(out: string): void {
   const models = join(out, 'models');
@@ -146,23 +155,6 @@ function sweepLeftovers(out: string): void {
   for (const folder of [out, join(out, 'reports'), ...names.map((name) => join(models, name))]) {
     sweepStaging(folder);
   }
-}
-
-/** The signing key of a folder, made if there is none: both halves of the pair appear at once. */
-async function signingKey(folder: string): Promise<string> {
-  if (!existsSync(folder)) await publishFolder(folder, async (staging) => createKeyFiles(staging));
-  return readKeyFile(join(folder, 'signing.key.pem'));
-}
-
-type Origin = Omit<RunIdentity, 'lineageId' | 'configDigest'>;
-
-function originOf(request: RetrainRequest, market: Market): Origin {
-  return {
-    config: effectiveConfig(request.config, market),
-    code: readCodeVersion(),
-    asOf: Math.floor((request.asOf ?? request.clock()) / dayMs) * dayMs,
-    engineVersion: request.engineVersion,
-  };
 }
 
 function identityOf(
@@ -179,16 +171,6 @@ function identityOf(
     configDigest: config_digest,
     lineageId: digestOf({ ...made, code: origin.code.digest }),
   };
-}
-
-/** Settings of the simulator mean nothing to a run on files, and names of files nothing to the simulator or a store. */
-function effectiveConfig(config: RetrainConfig, market: Market): RetrainConfig {
-  const { origin, panel, stored } = market;
-  const symbols = [...panel.symbols];
-  const files = origin === 'files' ? config.data.files : [origin];
-  const simulator =
-    origin === 'simulator' ? config.data.simulator : { seed: 0, symbols: 1, days: 60, alpha: 0 };
-  return { ...config, data: { ...config.data, files, symbols, venue: stored.venue, simulator } };
 }
 
 /** Simulated data force `smoke`; `prod` is refused with every reason at once. */
@@ -212,7 +194,9 @@ async function signCandidate(
   const { config } = identity;
   const toSign = {
     name: config.name,
-    model: experiment.model,
+    trees: experiment.model,
+    network: experiment.neural?.network ?? null,
+    alpha: experiment.ensemble?.alpha ?? 1,
     dataset: experiment.samples.dataset,
     windows: windowsOf(experiment.samples),
     foldMetrics: foldMetrics(experiment),

@@ -3,7 +3,7 @@
 import type { DataRegime, RunRecord, RunSource, ScoreSource } from '../../core/index.ts';
 import { dataRegime, scoreSource, sourcesOf, type TimeSpan } from '../../models/backtest/index.ts';
 import type { ArmRun } from './arms.ts';
-import type { RetrainConfig } from './config.ts';
+import { candidateCount, type RetrainConfig } from './config.ts';
 import type { Experiment } from './experiment.ts';
 import type { RunIdentity } from './modelArtifact.ts';
 
@@ -14,8 +14,8 @@ export interface RecordRequest {
   readonly runId: string;
   readonly runSource: RunSource;
   readonly trialCount: number;
-  /** artifact of the arms that have one, and the time that its training and validation data cover */
-  readonly scorers: Readonly<Record<string, { digest: string; fitted: TimeSpan } | undefined>>;
+  /** artifact of an arm that has one, and the time that its training and validation data cover */
+  readonly scorers: (policy: string) => { digest: string; fitted: TimeSpan } | undefined;
   readonly startedAt: number;
   readonly finishedAt: number;
 }
@@ -47,7 +47,7 @@ function recordOf(
   const { identity, experiment } = request;
   const { dataset } = experiment.samples;
   const window = { from: run.from, to: run.to };
-  const scorer = request.scorers[policy];
+  const scorer = request.scorers(policy);
   const source: ScoreSource = scorer === undefined ? 'heuristic' : scoreSource(run.counts);
   const labels = {
     run_source: request.runSource,
@@ -65,6 +65,8 @@ function recordOf(
       window,
       window_name: windowName,
       trial_count: request.trialCount,
+      candidates: candidateCount(identity.config),
+      promoted_policy: experiment.promotedPolicy,
       market: marketKey(identity.config),
       config_digest: identity.configDigest,
       feature_version: dataset.featureVersion,

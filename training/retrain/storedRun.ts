@@ -1,7 +1,7 @@
 // What a run leaves in the tables: dataset, models, run records, the look at forward OOS and the gate's verdict,
 // in one transaction.
 
-import { type Clock, digestOf, type RunRecord } from '../../core/index.ts';
+import { type Clock, digestOf, type Policy, type RunRecord } from '../../core/index.ts';
 import { datasetRow } from '../../data/market/index.ts';
 import {
   countOosTouches,
@@ -11,13 +11,14 @@ import {
   recordRetrain,
 } from '../../data/store/index.ts';
 import type { GateReport } from '../report/index.ts';
+import { candidateCount, configDigest, type RetrainConfig } from './config.ts';
 import type { Market } from './market.ts';
 import type { PlacedArtifact, RunIdentity } from './modelArtifact.ts';
 import { marketKey } from './runRecords.ts';
 
 /** What is asked of the gate: the finished runs of one artifact under one policy. */
 export interface GateQuestion {
-  readonly policy: 'tabular_only';
+  readonly policy: Policy;
   readonly artifactDigest: string;
   readonly minCompletedRuns: number;
   readonly minObservationDays: number;
@@ -36,34 +37,32 @@ export interface RunToStore {
   readonly runId: string;
   readonly records: readonly RunRecord[];
   readonly model: PlacedArtifact;
-  readonly promoted: boolean;
+  readonly promotedPolicy: Policy | null;
   /** a baseline that this run froze */
   readonly newBaseline: PlacedArtifact | null;
   readonly forwardOos: { readonly from: number; readonly to: number };
 }
 
-/** Configs ever tried on this market, this one among them. */
-export async function countTrials(
-  db: Database,
-  config: RunIdentity['config'],
-  digest: string,
-): Promise<number> {
+/** Policies ever compared on this market, this run's among them: {@link candidateCount} of each distinct config. */
+export async function countTrials(db: Database, config: RetrainConfig): Promise<number> {
   const runs = await finishedRuns(db, { policies: ['tabular_only'] });
   const tried = runs
     .filter((run) => run.config.market === marketKey(config))
-    .map((run) => run.config.config_digest);
-  return new Set([...tried, digest]).size;
+    .map((run) => [String(run.config.config_digest), Number(run.config.candidates ?? 1)] as const);
+  const counts = new Map([...tried, [configDigest(config), candidateCount(config)]]);
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
 /** Stores a run; one that was recorded before is not recorded twice, but its look at forward OOS is. */
 export async function storeRun(run: RunToStore): Promise<{ gate: GateReport; oosTouches: number }> {
   const { db, clock, identity, market, runId, model } = run;
-  const known = await finishedRuns(db, { policies: ['tabular_only'] });
+  const policy = run.promotedPolicy ?? 'tabular_only';
+  const known = await finishedRuns(db, { policies: [policy] });
   const knownIds = new Set(known.map(({ run_id }) => run_id));
   const fresh = run.records.some(({ run_id }) => knownIds.has(run_id)) ? [] : run.records;
   const { min_completed_runs, min_observation_days } = identity.config.gate;
   const gate = run.judge([...known, ...fresh], {
-    policy: 'tabular_only',
+    policy,
     artifactDigest: model.digest,
     minCompletedRuns: min_completed_runs,
     minObservationDays: min_observation_days,
@@ -76,7 +75,7 @@ export async function storeRun(run: RunToStore): Promise<{ gate: GateReport; oos
     dataset: datasetRow(market.stored, at),
     models: [
       ...baselines.map((baseline) => modelRow(identity, baseline, 'frozen_baseline')),
-      modelRow(identity, model, run.promoted ? 'promoted' : 'candidate'),
+      modelRow(identity, model, run.promotedPolicy !== null ? 'promoted' : 'candidate'),
     ],
     runs: fresh,
     oosTouches: [

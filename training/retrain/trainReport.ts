@@ -2,6 +2,7 @@
 // equal inputs give equal bytes.
 
 import type { ManifestDraft } from '../../models/artifact/index.ts';
+import { withoutThreads } from './config.ts';
 import type { Experiment } from './experiment.ts';
 import type { RunIdentity } from './modelArtifact.ts';
 import { windowsOf } from './samples.ts';
@@ -13,7 +14,7 @@ export function trainReport(identity: RunIdentity, experiment: Experiment): unkn
   return {
     train_report_version: 1,
     lineage_id: identity.lineageId,
-    config: withoutThreads(identity),
+    config: withoutThreads(identity.config),
     config_digest: identity.configDigest,
     code_version: identity.code.commit,
     data_version: dataset.panel.dataVersion,
@@ -24,16 +25,12 @@ export function trainReport(identity: RunIdentity, experiment: Experiment): unkn
     rounds: validation.rounds,
     folds: validation.folds,
     cpcv_paths: validation.cpcvPaths,
+    ...(experiment.neural === null
+      ? {}
+      : { neural: experiment.neural.report, ensemble: experiment.ensemble }),
     arms: experiment.arms,
     promoted_policy: experiment.promotedPolicy,
   };
-}
-
-/** Threads change no result and no byte. */
-function withoutThreads({ config }: RunIdentity): unknown {
-  const { threads: _g, ...gbdt } = config.gbdt;
-  const { threads: _b, ...baseline } = config.baseline;
-  return { ...config, gbdt, baseline };
 }
 
 /** What the manifest says of the purged k-folds. */

@@ -29,6 +29,17 @@ const metrics: RunMetrics = {
   daily: { first_day: 20_000, returns: [0.01, -0.02, 0.0225] },
 };
 
+const net_return_per_day = {
+  version: 'stationary_bootstrap_1994_v1',
+  estimate: 0.00012,
+  low: -0.0003,
+  high: 0.00054,
+  level: 0.95,
+  p_value: 0.2,
+  mean_block_length: 2,
+  resamples: 400,
+} as const;
+
 function armOf(policy: string, promoted: boolean | null): ArmReport {
   const statistics = {
     psr_2012_v1: null,
@@ -38,7 +49,7 @@ function armOf(policy: string, promoted: boolean | null): ArmReport {
     trial_count: 1,
     note: 'constant',
   } as const;
-  const window = { metrics, statistics, rank_ic: null };
+  const window = { metrics, statistics, rank_ic: null, net_return_per_day };
   const check = {
     rule: 'max_drawdown',
     window: 'validation',
@@ -52,6 +63,7 @@ function armOf(policy: string, promoted: boolean | null): ArmReport {
     policy,
     validation: window,
     forward_oos: window,
+    walk_forward: { ...window, net_return_per_day: null },
     promoted,
     reasons: judged ? ['validation: <b>weak</b> & late'] : [],
     checks: judged ? [check] : [],
@@ -108,6 +120,8 @@ const report: RetrainReport = {
   ],
   cpcv_paths: [{ path: 0, rank_ic: 0.1, r2: 0 }],
   arms: [armOf('tabular_only', false), armOf('zero', null)],
+  neural: null,
+  ensemble: null,
   calibration: {
     validation: [{ predicted: -1, realised: -0.5, rows: 5 }],
     forward_oos: [{ predicted: 1, realised: 0.5, rows: 5 }],
@@ -144,6 +158,80 @@ describe('report: the HTML of a retrain', () => {
     for (const text of ['walk-forward 1', 'drawdown', 'perfect', 'log_return_1', 'forward OOS']) {
       expect(html).to.contain(text);
     }
+  });
+
+  describe('with a network', () => {
+    const curve = [
+      { epoch: 1, train: 1.2, stop: 1.1 },
+      { epoch: 2, train: 1.1, stop: 1.05 },
+    ];
+    const run = (seed: number, validation_loss: number) => ({
+      seed,
+      validation_loss,
+      rank_ic: 0.01,
+      best_epoch: 2,
+      curve,
+    });
+    const candidate = (lambda: number, validation_loss: number) => ({
+      lambda,
+      validation_loss,
+      rank_ic: 0.01,
+      epochs: 2,
+      seeds: [run(7, validation_loss - 0.001), run(8, validation_loss + 0.001)],
+    });
+    const difference = { mean: -0.001234, least: -0.002, largest: 0.0005 };
+    const neural: NonNullable<RetrainReport['neural']> = {
+      channels: [{ name: '<i>close</i>', mean: 0, std: 1, clip: 5 }],
+      shape: {
+        nTokens: 48,
+        nChannels: 1,
+        hidden: 4,
+        blocks: 1,
+        horizon: 1,
+        head: 'flat',
+        keptChannels: 1,
+        activation: 'relu',
+        revin: false,
+      },
+      train_rows: 4321,
+      lambda: 0.5,
+      epochs: 2,
+      lambda_candidates: [candidate(0, 0.9999), candidate(0.5, 0.9987)],
+      distillation: { lambda: 0.5, seeds: 2, validation_loss: difference, rank_ic: difference },
+    };
+    const ensemble = {
+      alpha: 0.75,
+      alpha_candidates: [
+        { alpha: 0.5, net_return_per_day: 0.0001, sharpe_daily: 0.5 },
+        { alpha: 0.75, net_return_per_day: 0.0002, sharpe_daily: 0.9 },
+      ],
+    };
+    const withNetwork = renderReport({ ...report, neural, ensemble });
+
+    it('shows every candidate, which of them was chosen, and the learning curves', () => {
+      expect(withNetwork.match(/<svg/g)!.length).to.equal(7);
+      expect(withNetwork).to.contain('<td>0.5 (chosen)</td><td>0.998700</td>');
+      expect(withNetwork).to.contain('<td>0</td><td>0.999900</td>');
+      expect(withNetwork).to.contain('<td>0.75 (chosen)</td><td>2.000</td>');
+      expect(withNetwork).to.contain('lambda 0.5, stop').and.to.contain('4,321 windows');
+      expect(withNetwork).to.contain('&lt;i&gt;close&lt;/i&gt;').and.to.not.contain('<i>close');
+    });
+
+    it('shows what the teacher changed, and says so where that was not compared', () => {
+      expect(withNetwork).to.contain('<td>-0.001234</td><td>-0.002000</td><td>0.000500</td>');
+      const alone = renderReport({
+        ...report,
+        neural: { ...neural, distillation: null },
+        ensemble,
+      });
+      expect(alone).to.contain('Not compared');
+      expect(html).to.not.contain('distillation');
+    });
+  });
+
+  it('shows the interval of the daily net return, and walk-forward as what no rule reads', () => {
+    expect(html).to.contain('1.20 [-3.00, 5.40]');
+    expect(html).to.contain('<h3>walk-forward</h3>').and.to.contain('no rule');
   });
 
   it('calls data real where every venue is, and a repeated look at forward OOS a repeated one', () => {

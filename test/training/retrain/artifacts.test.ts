@@ -38,7 +38,10 @@ describe('retrain: artifacts and records', function () {
   this.timeout(60_000);
   const config = {
     ...smallConfig(),
-    data: { ...smallConfig().data, simulator: { seed: 3, symbols: 1, days: 90, alpha: 1 } },
+    data: {
+      ...smallConfig().data,
+      simulator: { ...smallConfig().data.simulator, seed: 3, symbols: 1, days: 90 },
+    },
   };
   let folder: string;
   let market: Market;
@@ -63,6 +66,7 @@ describe('retrain: artifacts and records', function () {
     lineageId: 'b'.repeat(64),
     asOf,
     engineVersion: '4',
+    networkEngine: null,
   };
 
   describe('a signed model', () => {
@@ -82,7 +86,9 @@ describe('retrain: artifacts and records', function () {
         { ...identity, ...changes },
         {
           name: config.name,
-          model: signed,
+          trees: signed,
+          network: null,
+          alpha: 1,
           dataset: samples.dataset,
           windows: windowsOf(samples),
           foldMetrics: [{ fold: 0, from: 0, to: 1, metrics: { r2: 0 } }],
@@ -165,7 +171,7 @@ describe('retrain: artifacts and records', function () {
         config,
         market,
         samples,
-        origin: { config, code, asOf, engineVersion: '4' },
+        origin: { config, code, asOf, engineVersion: '4', networkEngine: null },
         db,
         out: out(),
         privateKeyPem,
@@ -203,7 +209,11 @@ describe('retrain: artifacts and records', function () {
     it('stays the same whatever the config then asks of it, on whatever later day', async () => {
       const { baseline } = config;
       const changed = { ...config, seed: 8, baseline: { ...baseline, rounds: 99, leaves: 3 } };
-      const origin = { config: changed, code, asOf: asOf + 400 * dayMs, engineVersion: '5' };
+      const later = asOf + 400 * dayMs;
+      const origin = {
+        ...{ config: changed, code, asOf: later },
+        ...{ engineVersion: '5', networkEngine: null },
+      };
       expect((await obtain({ config: changed, origin })).digest).to.equal(placed.digest);
     });
 
@@ -235,7 +245,10 @@ describe('retrain: artifacts and records', function () {
       const other = await obtain({
         library,
         db: await openDatabase({ folder: null, clock: systemClock }),
-        origin: { config, code, asOf: asOf + dayMs, engineVersion: '4' },
+        origin: {
+          ...{ config, code, asOf: asOf + dayMs },
+          ...{ engineVersion: '4', networkEngine: null },
+        },
       });
       rmSync(place, { recursive: true });
       cpSync(join(out(), other.placed!.path), place, { recursive: true });
@@ -256,6 +269,7 @@ describe('retrain: artifacts and records', function () {
         asOf,
         library: findLightgbm(),
         engineVersion: '4',
+        engine: null,
         db,
         judge: judgeRuns,
         clock: systemClock,

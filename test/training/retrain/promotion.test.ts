@@ -3,42 +3,10 @@ import { createRandom, type RunMetrics } from '../../../core/index.ts';
 import type { ArmRun, ArmRuns } from '../../../training/retrain/arms.ts';
 import type { RetrainConfig } from '../../../training/retrain/index.ts';
 import { brokenRules, checkPromotion, statisticsOf } from '../../../training/retrain/promotion.ts';
+import { metricsOf, promotionRules as rules } from './promotionSamples.ts';
 
 type Rules = RetrainConfig['promotion'];
 type Daily = Readonly<Record<'validation' | 'forward_oos', readonly number[]>>;
-
-const rules: Rules = {
-  confidence: 0.95,
-  bootstrap_draws: 400,
-  max_drawdown: 0.25,
-  max_reject_rate: 0.05,
-  min_dsr: 0.95,
-};
-
-function metricsOf(returns: readonly number[], changes: Partial<RunMetrics> = {}): RunMetrics {
-  return {
-    metrics_version: 'metrics_v1',
-    sharpe_daily: 1,
-    sharpe_method: 'daily_agg_v1',
-    sharpe_step_raw: 1,
-    observation_days: returns.length,
-    vol_floor_applied: false,
-    total_return: 0.1,
-    pnl_before_cost: 1,
-    pnl_after_cost: 1,
-    cost: { fee: 0, spread: 0, slippage: 0, funding: 0 },
-    max_drawdown: -0.01,
-    turnover: 0.1,
-    reject_rate: 0,
-    hit_rate: 0.5,
-    exposure: 0.5,
-    fills: 1,
-    rejects: 0,
-    missing_bars: 0,
-    daily: { first_day: 18_000, returns: [...returns] },
-    ...changes,
-  };
-}
 
 const runOf = (returns: readonly number[], changes: Partial<RunMetrics> = {}): ArmRun => ({
   metrics: metricsOf(returns, changes),

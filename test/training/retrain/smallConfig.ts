@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectPath } from '../../../core/index.ts';
+import type { NeuralConfig } from '../../../training/retrain/config.ts';
 import { type RetrainConfig, readRetrainConfig } from '../../../training/retrain/index.ts';
 
 /** A day on which every run of a test is made, so that equal runs give equal bytes. */
@@ -14,7 +15,7 @@ export function smallConfig(): RetrainConfig {
   return {
     ...config,
     name: 'small',
-    data: { ...config.data, simulator: { seed: 7, symbols: 2, days: 200, alpha: 1 } },
+    data: { ...config.data, simulator: { ...config.data.simulator, symbols: 2, days: 200 } },
     folds: {
       purged_k: 2,
       cpcv_groups: 3,
@@ -38,7 +39,31 @@ export function smallConfig(): RetrainConfig {
       threads: 1,
     },
     ridge_lambdas: [0.1, 10],
+    tsmixer: null,
     promotion: { ...config.promotion, bootstrap_draws: 400 },
+  };
+}
+
+/** The small config with a tiny network: two seeds, with and without a teacher. */
+export function neuralConfig(): RetrainConfig & { tsmixer: NeuralConfig } {
+  const { tsmixer } = readRetrainConfig(projectPath('configs', 'default.json'));
+  return {
+    ...smallConfig(),
+    name: 'neural',
+    tsmixer: {
+      ...tsmixer!,
+      channels: ['log_return_1', 'taker_imbalance_1', 'close_location_1'],
+      n_tokens: 8,
+      hidden: 4,
+      blocks: 1,
+      batch: 512,
+      learning_rate: 0.003,
+      epochs: 3,
+      teacher_lambdas: [0, 1],
+      seeds: 2,
+      threads: 1,
+    },
+    ensemble: { alphas: [0.5, 0.75] },
   };
 }
 
