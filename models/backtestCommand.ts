@@ -62,7 +62,7 @@ export async function backtest(options: BacktestOptions, io: CommandIo): Promise
   const panel = await panelFor(artifact, options.data);
   io.progress.update('score', 0.1);
   const spec = parseFeatureSpec(artifact.manifest.feature_spec);
-  const [scores] = scorePanel(spec, [treeScorer(artifact.trees)], panel, io.signal);
+  const [scores] = scorePanel(spec, [treeScorer(artifact.trees!)], panel, io.signal);
   io.progress.update('backtest', 0.8);
   const window = windowOf(options, panel, spec.lookbackBars);
   const { trade } = artifact.manifest;

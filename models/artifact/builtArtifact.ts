@@ -8,22 +8,26 @@ import {
   sha256Hex,
   writeFileAtomic,
 } from '../../core/index.ts';
-import type { TreeEnsemble } from '../score/index.ts';
+import type { TreeEnsemble, TsmixerNetwork } from '../score/index.ts';
 import { type GoldenScores, goldenDocument } from './golden.ts';
 import { artifactFile, type Manifest, type ManifestDraft, manifestVersion } from './manifest.ts';
-import { noNormalization } from './normalization.ts';
+import { normalizationOf } from './normalization.ts';
 import { openFiles } from './openedArtifact.ts';
 import { type FileMap, publicKeyOf, signatureFile, signFiles } from './signature.ts';
 import { encodeTreesOnnx } from './treesOnnx.ts';
+import { encodeTsmixerOnnx } from './tsmixerOnnx.ts';
 import { refusal } from './violations.ts';
 
 /** What an artifact is made of. */
 export interface ArtifactInput {
   readonly manifest: ManifestDraft;
-  readonly trees: TreeEnsemble;
+  /** null for a network alone */
+  readonly trees: TreeEnsemble | null;
+  /** null for trees alone */
+  readonly network: TsmixerNetwork | null;
   /** any JSON value: folds, windows, metrics, seeds, lineage */
   readonly trainReport: unknown;
-  /** rows with the scores of the trainer's own library, at least 32 */
+  /** at least 32 rows with the trainer's own scores, for every part that the model has */
   readonly golden: GoldenScores;
   readonly privateKeyPem: string;
   readonly nowMs: number;
@@ -37,7 +41,7 @@ export interface BuiltArtifact {
 
 /**
  * Makes and signs an artifact, and opens it as a check.
- * @throws SluiceError `input_invalid` with `context.violations` if it would not open: golden scores that the trees do
+ * @throws SluiceError `input_invalid` with `context.violations` if it would not open: golden scores that the model does
  *   not reproduce, a manifest that contradicts itself, no P-256 key, trees that cannot be written
  */
 export function buildArtifact(input: ArtifactInput): BuiltArtifact {
@@ -58,13 +62,16 @@ export function buildArtifact(input: ArtifactInput): BuiltArtifact {
   });
 }
 
-function contentFiles({ trees, golden, trainReport }: ArtifactInput): Map<string, Buffer> {
-  return new Map([
-    [artifactFile.golden, json(goldenDocument(golden))],
-    [artifactFile.normalization, json(noNormalization)],
-    [artifactFile.tabular, encodeTreesOnnx(trees)],
+function contentFiles({ trees, network, golden, trainReport }: ArtifactInput): Map<string, Buffer> {
+  const files = new Map<string, Buffer>([
+    [artifactFile.golden, json(goldenDocument(golden, network?.weights.shape.nChannels ?? 1))],
+    [artifactFile.normalization, json(normalizationOf(network))],
     [artifactFile.trainReport, json(trainReport)],
   ]);
+  if (trees !== null) files.set(artifactFile.tabular, encodeTreesOnnx(trees));
+  if (network !== null) files.set(artifactFile.network, encodeTsmixerOnnx(network.weights));
+  // by name, as the manifest lists them
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function completeManifest(draft: ManifestDraft, files: FileMap): Manifest {

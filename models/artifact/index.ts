@@ -36,4 +36,10 @@ export {
   verifyBundle,
 } from './signature.ts';
 export { decodeTreesOnnx, encodeTreesOnnx, tabularInput, tabularOutput } from './treesOnnx.ts';
+export {
+  decodeTsmixerOnnx,
+  encodeTsmixerOnnx,
+  networkInput,
+  networkOutput,
+} from './tsmixerOnnx.ts';
 export { refusal, type Violation, type ViolationCode, violationRegistry } from './violations.ts';

@@ -1,7 +1,13 @@
 // manifest.json: everything that one must know of a model besides its numbers. The specification's names.
 
 import { z } from 'zod';
-import { canonicalJson, parseTimeframe, policySchema, SluiceError } from '../../core/index.ts';
+import {
+  canonicalJson,
+  type Policy,
+  parseTimeframe,
+  policySchema,
+  SluiceError,
+} from '../../core/index.ts';
 import { type FeatureSpec, featureVersion, parseFeatureSpec } from '../../data/feature/index.ts';
 import { tradeConfigSchema } from '../trade/index.ts';
 import { nameViolations } from './names.ts';
@@ -15,6 +21,7 @@ export const manifestVersion = 1;
 export const artifactFile = {
   manifest: 'manifest.json',
   tabular: 'tabular.onnx',
+  network: 'nn.onnx',
   normalization: 'normalization.json',
   golden: 'golden.json',
   trainReport: 'train_report.json',
@@ -67,6 +74,7 @@ const draftShape = {
     horizon_bars: z.int().positive(),
     volatility_bars: z.int().positive().nullable(),
   }),
+  /** Size of the network's windows; without a network 1 and the number of features. */
   n_tokens: z.int().positive(),
   n_channels: z.int().positive(),
   /** Weight of the trees in the blend: 1 = trees alone, 0 = network alone. */
@@ -208,19 +216,24 @@ export function featureSchemaOf(spec: FeatureSpec): Manifest['feature_schema'] {
   }));
 }
 
+/** What a type of model is made of. */
+export function partsOf(type: Manifest['type']): {
+  readonly trees: boolean;
+  readonly network: boolean;
+} {
+  return { trees: type !== 'tsmixer_liquid', network: type !== 'lightgbm_liquid' };
+}
+
 function policyContradictions(manifest: Manifest): string[] {
   const { type, ensemble_alpha, policies_allowed, policy } = manifest;
   const found = repeated('policies_allowed', policies_allowed);
-  const alone = {
-    lightgbm_liquid: 'tabular_only',
-    tsmixer_liquid: 'nn_only',
-    ensemble_liquid: null,
-  };
-  const only = alone[type];
-  if (only !== null && policies_allowed.some((allowed) => allowed !== only)) {
-    found.push(`type ${type} allows ${only} and nothing else, found ${policies_allowed}`);
+  const allowed = policiesOf(manifest);
+  const same = allowed.every((wanted) => policies_allowed.includes(wanted));
+  if (!same || policies_allowed.some((name) => !allowed.includes(name))) {
+    found.push(`type ${type} allows ${allowed.join(', ')}, found ${policies_allowed.join(', ')}`);
   }
-  const alpha = only === 'tabular_only' ? 1 : only === 'nn_only' ? 0 : ensemble_alpha;
+  const { trees, network } = partsOf(type);
+  const alpha = trees && network ? ensemble_alpha : trees ? 1 : 0;
   if (ensemble_alpha !== alpha) {
     found.push(`type ${type} has ensemble_alpha ${alpha}, found ${ensemble_alpha}`);
   }
@@ -228,6 +241,13 @@ function policyContradictions(manifest: Manifest): string[] {
     found.push(`policy ${policy} is not among policies_allowed`);
   }
   return found;
+}
+
+/** The policies that a type of model can answer, all of them. */
+function policiesOf({ type, ensemble_alpha }: Manifest): readonly Policy[] {
+  const { trees, network } = partsOf(type);
+  if (!network) return ['tabular_only'];
+  return trees ? ['tabular_only', 'nn_only', `blend_alpha_${ensemble_alpha}`] : ['nn_only'];
 }
 
 function timeContradictions({ windows, data_range, created_at, expires_at }: Manifest): string[] {

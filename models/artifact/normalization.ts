@@ -1,6 +1,10 @@
 // normalization.json: how network inputs are scaled. Trees take features as they are: no channels.
 
 import { z } from 'zod';
+import type { TsmixerNetwork } from '../score/index.ts';
+
+/** Far beyond any use, and finite as float32. */
+const maxClip = 1e6;
 
 /** Per channel: (x - mean) / std, then cut at +-clip; fitted on training rows only. */
 export const normalizationSchema = z.strictObject({
@@ -10,7 +14,7 @@ export const normalizationSchema = z.strictObject({
       name: z.string().min(1),
       mean: z.number(),
       std: z.number().positive(),
-      clip: z.number().positive(),
+      clip: z.number().positive().max(maxClip),
     }),
   ),
 });
@@ -18,5 +22,13 @@ export const normalizationSchema = z.strictObject({
 /** What {@link normalizationSchema} lets through. */
 export type Normalization = z.infer<typeof normalizationSchema>;
 
-/** The normalization of a model without a network. */
-export const noNormalization: Normalization = { normalization_version: 1, channels: [] };
+/** The normalization of a network's channels; no channels without a network. */
+export function normalizationOf(network: TsmixerNetwork | null): Normalization {
+  const channels = (network?.channels ?? []).map(({ name, mean, std, clip }) => ({
+    name,
+    mean,
+    std,
+    clip,
+  }));
+  return { normalization_version: 1, channels };
+}

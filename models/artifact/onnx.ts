@@ -6,10 +6,10 @@ import protobuf from 'protobufjs';
 import { projectPath, SluiceError } from '../../core/index.ts';
 
 /** Element types of a tensor that we write. */
-export const tensorType = { float: 1, uint8: 2, bool: 9, double: 11 } as const;
+export const tensorType = { float: 1, uint8: 2, int64: 7, bool: 9, double: 11 } as const;
 
 /** Kinds of an attribute that we write. */
-const attributeType = { int: 2, tensor: 4, ints: 7 } as const;
+const attributeType = { float: 1, int: 2, tensor: 4, ints: 7 } as const;
 
 /** A constant of a graph, as ONNX stores it. */
 export interface OnnxTensor {
@@ -25,6 +25,7 @@ export interface OnnxTensor {
 export interface OnnxAttribute {
   readonly name?: string;
   readonly type?: number;
+  readonly f?: number;
   readonly i?: number;
   readonly ints: readonly number[];
   readonly t?: OnnxTensor;
@@ -116,6 +117,11 @@ function decodeMessage(type: protobuf.Type, bytes: Uint8Array): protobuf.Message
   }
 }
 
+/** A float32 attribute. */
+export function floatAttribute(name: string, f: number) {
+  return { name, type: attributeType.float, f };
+}
+
 /** An integer attribute. */
 export function intAttribute(name: string, i: number) {
   return { name, type: attributeType.int, i };
@@ -129,6 +135,22 @@ export function intsAttribute(name: string, ints: readonly number[]) {
 /** A tensor as attribute. */
 export function tensorAttribute(name: string, t: OnnxTensor) {
   return { name, type: attributeType.tensor, t };
+}
+
+/** Float32 values as a tensor. */
+export function floatTensor(
+  values: Float32Array,
+  dims: readonly number[],
+  name: string,
+): OnnxTensor {
+  return { name, dims, data_type: tensorType.float, raw_data: floatsToBytes(values) };
+}
+
+/** Small integers as a tensor of int64. */
+export function longTensor(values: readonly number[], name: string): OnnxTensor {
+  const bytes = Buffer.alloc(values.length * 8);
+  for (const [i, value] of values.entries()) bytes.writeBigInt64LE(BigInt(value), i * 8);
+  return { name, dims: [values.length], data_type: tensorType.int64, raw_data: bytes };
 }
 
 /** Float64 values as a tensor. */
@@ -152,6 +174,21 @@ export function byteTensor(
 
 const named = (name: string | undefined, tensor: OnnxTensor): OnnxTensor =>
   name === undefined ? tensor : { name, ...tensor };
+
+/** Little-endian bytes of float32 values. */
+export function floatsToBytes(values: Float32Array): Buffer {
+  const bytes = Buffer.alloc(values.length * 4);
+  for (let i = 0; i < values.length; i += 1) bytes.writeFloatLE(values[i]!, i * 4);
+  return bytes;
+}
+
+/** The float32 values of little-endian bytes; a rest of less than 4 bytes is left out. */
+export function bytesToFloats(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) =>
+    view.getFloat32(i * 4, true),
+  );
+}
 
 /** Little-endian bytes of float64 values. */
 export function doublesToBytes(values: ArrayLike<number>): Buffer {

@@ -5,14 +5,25 @@ import { SluiceError } from '../../core/index.ts';
 import { decodeOnnx, type OnnxGraph, type OnnxModel, type OnnxTensor } from './onnx.ts';
 import { type Violation, violation } from './violations.ts';
 
-/** Operators that a tabular model may use, as domain:operator. */
-const allowedOps: ReadonlySet<string> = new Set([
-  'ai.onnx.ml:TreeEnsemble',
-  ...['Abs', 'And', 'Floor', 'LessOrEqual', 'Mul', 'Sign', 'Where'].map((op) => `:${op}`),
-]);
+const plain = (...ops: readonly string[]) => ops.map((op) => `:${op}`);
+
+/** Operators that a model of trees or a network may use, as domain:operator. */
+const allowedOps = {
+  trees: new Set([
+    'ai.onnx.ml:TreeEnsemble',
+    ...plain('Abs', 'And', 'Floor', 'LessOrEqual', 'Mul', 'Sign', 'Where'),
+  ]),
+  network: new Set([
+    ...plain('LayerNormalization', 'MatMul', 'Gemm', 'Transpose', 'Relu', 'Gelu', 'Flatten'),
+    ...plain('Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'ReduceMean', 'Slice'),
+  ]),
+} as const satisfies Record<string, ReadonlySet<string>>;
+
+/** What an ONNX file is said to hold. */
+export type OnnxKind = keyof typeof allowedOps;
 
 /** All that is forbidden in the bytes, or that they are no ONNX file. */
-export function refusedContent(bytes: Uint8Array): Violation[] {
+export function refusedContent(bytes: Uint8Array, kind: OnnxKind): Violation[] {
   let model: OnnxModel;
   try {
     model = decodeOnnx(bytes);
@@ -25,12 +36,12 @@ export function refusedContent(bytes: Uint8Array): Violation[] {
   const found = functions.map(({ name }) =>
     violation('onnx_op_refused', `The file defines a function "${name}".`),
   );
-  return [...found, ...refusedOps(graph), ...externalData(graph)];
+  return [...found, ...refusedOps(graph, allowedOps[kind]), ...externalData(graph)];
 }
 
-function refusedOps(graph: OnnxGraph): Violation[] {
+function refusedOps(graph: OnnxGraph, allowed: ReadonlySet<string>): Violation[] {
   const ops = new Set(graph.node.map(({ domain = '', op_type = '' }) => `${domain}:${op_type}`));
-  const strangers = [...ops].filter((op) => !allowedOps.has(op));
+  const strangers = [...ops].filter((op) => !allowed.has(op));
   const found = strangers.map((op) =>
     violation('onnx_op_refused', `Operator "${op}" is not allowed.`),
   );

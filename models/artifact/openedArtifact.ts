@@ -1,22 +1,12 @@
 // Opens artifacts, closed by default: every reason against one is collected, and with one left nothing of it is
 // handed out. The core works on bytes in memory; reading the folder is a thin shell around it.
 
-import { isoTime, SluiceError, sha256Hex } from '../../core/index.ts';
-import { type TreeEnsemble, treeScorer } from '../score/index.ts';
+import { isoTime, sha256Hex } from '../../core/index.ts';
 import { type ArtifactLimits, defaultLimits, readFolder } from './folder.ts';
-import {
-  type GoldenScores,
-  goldenMismatches,
-  goldenSchema,
-  goldenScores,
-  goldenShapeViolations,
-} from './golden.ts';
 import { artifactFile, type Manifest, validateManifest } from './manifest.ts';
-import { normalizationSchema } from './normalization.ts';
-import { refusedContent } from './onnxContent.ts';
+import { type ModelContent, modelFiles, readModel } from './modelContent.ts';
 import { type BundleVerdict, type FileMap, signatureFile, verifyBundle } from './signature.ts';
-import { type ParsedDocument, parseCanonical, parseJson } from './strictJson.ts';
-import { decodeTreesOnnx } from './treesOnnx.ts';
+import type { ParsedDocument } from './strictJson.ts';
 import { type Violation, violation } from './violations.ts';
 
 /** What the opener holds true; a field that is given must be the manifest's. */
@@ -36,13 +26,10 @@ export interface OpenOptions {
 }
 
 /** An artifact against which nothing was found. */
-export interface OpenedArtifact {
+export interface OpenedArtifact extends ModelContent {
   readonly manifest: Manifest;
   /** every file; the very bytes that were verified */
   readonly files: FileMap;
-  /** decoded from `tabular.onnx` */
-  readonly trees: TreeEnsemble;
-  readonly golden: GoldenScores;
   /** root digest of the signed statement, hex */
   readonly digest: string;
   /** sha256 of the public key's PEM text, hex */
@@ -121,25 +108,14 @@ function readManifest(files: FileMap, options: OpenOptions): ParsedDocument<Mani
   };
 }
 
-/** The files of a model of trees, besides the manifest and the signature. */
-const treeFiles: readonly string[] = [
-  artifactFile.golden,
-  artifactFile.normalization,
-  artifactFile.tabular,
-  artifactFile.trainReport,
-];
-
 /** The manifest's list of files against what the type needs, and against the files. */
 function fileViolations(manifest: Manifest, files: FileMap): Violation[] {
   const listed = new Map(manifest.files.map((file) => [file.name, file]));
-  const found = treeFiles
+  const needed = modelFiles(manifest.type);
+  const found = needed
     .filter((name) => !listed.has(name))
     .map((name) => violation('file_missing', `manifest.json does not list ${name}.`));
-  if (manifest.type !== 'lightgbm_liquid') {
-    const message = `Models of type ${manifest.type} cannot be opened by this version.`;
-    found.push(violation('type_unsupported', message));
-  }
-  for (const file of manifest.files) found.push(...listedFileViolations(file, files));
+  for (const file of manifest.files) found.push(...listedFileViolations(file, files, needed));
   for (const name of files.keys()) {
     if (listed.has(name) || name === artifactFile.manifest || name === signatureFile) continue;
     found.push(violation('file_extra', `${JSON.stringify(name)} is not listed in manifest.json.`));
@@ -156,10 +132,14 @@ function fileViolations(manifest: Manifest, files: FileMap): Violation[] {
   return found;
 }
 
-function listedFileViolations(file: Manifest['files'][number], files: FileMap): Violation[] {
+function listedFileViolations(
+  file: Manifest['files'][number],
+  files: FileMap,
+  needed: readonly string[],
+): Violation[] {
   const found: Violation[] = [];
   const shown = JSON.stringify(file.name);
-  if (!treeFiles.includes(file.name)) {
+  if (!needed.includes(file.name)) {
     found.push(violation('file_extra', `${shown} is no file of this type of artifact.`));
   }
   const content = files.get(file.name);
@@ -191,75 +171,3 @@ const versionFields = [
   'feature_version',
   'data_version',
 ] as const;
-
-interface Model {
-  readonly trees: TreeEnsemble;
-  readonly golden: GoldenScores;
-}
-
-/** Interprets those model files whose bytes are signed. */
-function readModel(
-  files: FileMap,
-  verified: ReadonlySet<string>,
-  manifest: Manifest | null,
-): ParsedDocument<Model> {
-  const use = <T>(name: string, read: (bytes: Buffer) => ParsedDocument<T>): ParsedDocument<T> =>
-    verified.has(name) ? read(files.get(name)!) : { value: null, violations: [] };
-  const normalization = use(artifactFile.normalization, readNormalization);
-  const report = use(artifactFile.trainReport, (bytes) =>
-    parseJson(artifactFile.trainReport, bytes, 'json_invalid'),
-  );
-  const trees = use(artifactFile.tabular, readTrees);
-  const golden = use(artifactFile.golden, readGolden);
-  const violations = [normalization, report, trees, golden].flatMap((part) => part.violations);
-  if (trees.value === null || golden.value === null) return { value: null, violations };
-  violations.push(...agreement(trees.value, golden.value, manifest));
-  return { value: { trees: trees.value, golden: golden.value }, violations };
-}
-
-function readNormalization(bytes: Buffer): ParsedDocument<unknown> {
-  const name = artifactFile.normalization;
-  const parsed = parseCanonical(normalizationSchema, name, bytes, 'normalization_invalid');
-  if ((parsed.value?.channels.length ?? 0) === 0) return parsed;
-  const message = `${name} has channels, but trees take features as they are.`;
-  return { value: null, violations: [violation('normalization_invalid', message)] };
-}
-
-function readTrees(bytes: Buffer): ParsedDocument<TreeEnsemble> {
-  const refused = refusedContent(bytes);
-  if (refused.length > 0) return { value: null, violations: refused };
-  try {
-    return { value: decodeTreesOnnx(bytes), violations: [] };
-  } catch (error) {
-    if (!(error instanceof SluiceError)) throw error;
-    return { value: null, violations: [violation('onnx_invalid', error.message)] };
-  }
-}
-
-function readGolden(bytes: Buffer): ParsedDocument<GoldenScores> {
-  const parsed = parseCanonical(goldenSchema, artifactFile.golden, bytes, 'golden_invalid');
-  if (parsed.value === null) return { value: null, violations: parsed.violations };
-  const violations = goldenShapeViolations(parsed.value);
-  return violations.length > 0
-    ? { value: null, violations }
-    : { value: goldenScores(parsed.value), violations };
-}
-
-/** Trees, golden rows and manifest have one width, and the trees give the golden scores. */
-function agreement(
-  trees: TreeEnsemble,
-  golden: GoldenScores,
-  manifest: Manifest | null,
-): Violation[] {
-  const found: Violation[] = [];
-  const width = manifest?.feature_schema.length ?? trees.featureCount;
-  if (trees.featureCount !== width) {
-    const message = `${artifactFile.tabular} takes ${trees.featureCount} features, manifest.json lists ${width}.`;
-    found.push(violation('manifest_inconsistent', message));
-  }
-  if (golden.features.length !== golden.rows * trees.featureCount) {
-    const message = `golden.json: its rows have not ${trees.featureCount} features.`;
-    return [...found, violation('golden_invalid', message)];
-  }
-  return [...found, ...goldenMismatches(golden, treeScorer(trees))];
-}

@@ -32,19 +32,19 @@ export const violationRegistry = {
   manifest_invalid: 'The manifest does not match its schema.',
   manifest_inconsistent:
     'Two fields of the manifest, or the manifest and a file, contradict each other.',
-  type_unsupported: 'This program cannot evaluate this type of model yet.',
   expired: 'The artifact is past its expires_at.',
   feature_payload_schema_version_mismatch:
     'Model and server disagree on the layout of the feature payload.',
   feature_version_mismatch: 'Model and server disagree on the feature set.',
   data_version_mismatch: 'The model was not made from the expected data.',
   // the model
-  onnx_invalid: 'The ONNX file does not hold trees as Sluice writes them.',
+  onnx_invalid: 'An ONNX file does not hold trees or a network as Sluice writes them.',
   onnx_op_refused: 'The ONNX graph uses an operator, function or subgraph outside the allow-list.',
   onnx_external_data: 'The ONNX file refers to data outside itself.',
   normalization_invalid: 'normalization.json does not match its schema or the manifest.',
   golden_invalid: 'golden.json does not match its schema or the manifest.',
-  golden_mismatch: 'The model does not reproduce the golden scores bit for bit.',
+  golden_mismatch:
+    'The model does not reproduce the golden scores: trees bit for bit, a network within rounding.',
 } as const;
 
 /** A code of the registry. */

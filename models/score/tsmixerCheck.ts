@@ -6,6 +6,8 @@ import type { TsmixerShape, TsmixerWeights } from './types.ts';
 
 /** Beyond this the flat vector would not fit into one typed array. */
 const maxParameters = 2 ** 28;
+/** A list of parameters is made before anything else is known of a network. */
+const maxBlocks = 1024;
 
 /** First reason why a shape describes no network, or null. */
 export function tsmixerShapeFault(shape: TsmixerShape): string | null {
@@ -14,6 +16,7 @@ export function tsmixerShapeFault(shape: TsmixerShape): string | null {
   for (const [name, size] of Object.entries(sizes)) {
     if (!Number.isInteger(size) || size < 1) return `${name} is ${size}, expected 1 or more`;
   }
+  if (blocks > maxBlocks) return `blocks is ${blocks}, at most ${maxBlocks}`;
   if (keptChannels > nChannels) return `keptChannels ${keptChannels} of ${nChannels} channels`;
   if (head === 'flat' && keptChannels !== nChannels) return 'a flat head keeps all channels';
   if (revin && head !== 'temporal') return 'RevIN needs a temporal head';

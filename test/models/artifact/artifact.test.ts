@@ -65,7 +65,8 @@ describe('an artifact', () => {
     if (!verdict.ok) throw new Error(JSON.stringify(verdict.violations));
     const { artifact } = verdict;
     expect(artifact.digest).to.equal(built.digest);
-    expect(artifact.trees.featureCount).to.equal(artifact.manifest.feature_schema.length);
+    expect(artifact.trees?.featureCount).to.equal(artifact.manifest.feature_schema.length);
+    expect(artifact.network).to.equal(null);
     expect(artifact.golden.rows).to.equal(32);
     for (const [name, bytes] of files) expect(artifact.files.get(name)).to.equal(bytes);
   });

@@ -18,6 +18,7 @@ import {
   buildArtifact,
   type FileMap,
   featureSchemaOf,
+  type GoldenScores,
   generateKeyPair,
   type Manifest,
   type ManifestDraft,
@@ -28,10 +29,12 @@ import {
 } from '../../../models/artifact/index.ts';
 import {
   missingType,
+  sequenceScorer,
   type Tree,
   type TreeEnsemble,
   treeScorer,
 } from '../../../models/score/index.ts';
+import { randomNetwork, randomWindows } from '../score/tsmixerSamples.ts';
 
 export const nowMs = Date.UTC(2025, 0, 15);
 
@@ -212,26 +215,92 @@ export function sampleDraft(): ManifestDraft {
 
 export const keys = generateKeyPair();
 
-/** Everything that {@link buildArtifact} takes. */
-export function sampleInput(seed = 1): ArtifactInput {
+/** Everything that {@link buildArtifact} takes, of a model that has trees and golden rows for them. */
+export interface TreesInput extends ArtifactInput {
+  readonly trees: TreeEnsemble;
+  readonly golden: GoldenScores & { readonly tabular: Float64Array };
+}
+
+/** Everything that {@link buildArtifact} takes for trees alone. */
+export function sampleInput(seed = 1): TreesInput {
   const random = createRandom(seed);
   const trees = randomEnsemble(random, { kinds: everyKind(featureCount), trees: 5, maxNodes: 12 });
   const rows = 32;
   const features = randomRows(random, rows, featureCount).map((x) =>
     Math.abs(x) === Number.POSITIVE_INFINITY ? 0 : x,
   );
+  const tabular = treeScorer(trees).score(features, rows);
   return {
     manifest: sampleDraft(),
     trees,
+    network: null,
     trainReport: { folds: [], note: 'a report' },
-    golden: { features, rows, tabular: treeScorer(trees).score(features, rows) },
+    golden: { features, rows, tabular, sequences: null, nn: null },
     privateKeyPem: keys.privateKeyPem,
     nowMs,
   };
 }
 
-/** A whole artifact that opens. */
+/** A network over the first features, with windows of which some values are missing and their scores. */
+function sampleNetwork(seed: number, rows: number) {
+  const random = createRandom(seed).fork('network');
+  const nChannels = 3;
+  const { weights, channels } = randomNetwork(random, { nTokens: 5, nChannels, blocks: 2 });
+  const names = spec.entries.slice(0, nChannels).map(({ name }) => name);
+  const network = {
+    weights,
+    channels: channels.map((channel, c) => ({ ...channel, name: names[c]! })),
+  };
+  const sequences = randomWindows(random, weights.shape, rows);
+  sequences[7] = Number.NaN;
+  return { network, sequences, nn: sequenceScorer(network).score(sequences, rows) };
+}
+
+/** Everything that {@link buildArtifact} takes for a network alone. */
+export function networkInputOf(seed = 1): ArtifactInput {
+  const input = sampleInput(seed);
+  const { network, sequences, nn } = sampleNetwork(seed, input.golden.rows);
+  return {
+    ...input,
+    manifest: {
+      ...input.manifest,
+      type: 'tsmixer_liquid',
+      n_tokens: network.weights.shape.nTokens,
+      n_channels: network.weights.shape.nChannels,
+      ensemble_alpha: 0,
+      policies_allowed: ['nn_only'],
+      policy: 'nn_only',
+    },
+    trees: null,
+    network,
+    golden: { ...input.golden, tabular: null, sequences, nn },
+  };
+}
+
+/** Everything that {@link buildArtifact} takes for trees and a network. */
+export function ensembleInputOf(seed = 1): TreesInput {
+  const { trees, golden } = sampleInput(seed);
+  const input = networkInputOf(seed);
+  return {
+    ...input,
+    manifest: {
+      ...input.manifest,
+      type: 'ensemble_liquid',
+      ensemble_alpha: 0.25,
+      policies_allowed: ['tabular_only', 'nn_only', 'blend_alpha_0.25'],
+      policy: 'blend_alpha_0.25',
+    },
+    trees,
+    golden: { ...input.golden, tabular: golden.tabular },
+  };
+}
+
+/** A whole artifact that opens: trees alone. */
 export const sampleArtifact = (seed = 1) => buildArtifact(sampleInput(seed));
+/** A whole artifact that opens: a network alone. */
+export const networkArtifact = (seed = 1) => buildArtifact(networkInputOf(seed));
+/** A whole artifact that opens: trees and a network. */
+export const ensembleArtifact = (seed = 1) => buildArtifact(ensembleInputOf(seed));
 
 /** Files with some replaced or (null) left out, signed anew; the manifest stays as it is. */
 export function resigned(
