@@ -1,0 +1,255 @@
+// Small problems for the native engine, made from formulas that torch_steps.py computes too, and their loss in float64.
+
+import { createRandom } from '../../../core/index.ts';
+import {
+  type TsmixerShape,
+  type TsmixerWeights,
+  tsmixerErrorBound,
+  tsmixerForward,
+  tsmixerOutputs,
+  tsmixerParameterCount,
+  tsmixerParameters,
+} from '../../../models/score/index.ts';
+import {
+  findSluice,
+  type NativeTsmixer,
+  type NativeTsmixerConfig,
+  type NativeTsmixerMember,
+  type NativeTsmixerStats,
+} from '../../../training/native/index.ts';
+
+/** Everything that decides what an engine computes, and the samples. */
+export interface EngineCase {
+  readonly shape: TsmixerShape;
+  readonly batch: number;
+  readonly loss: 'mse' | 'huber';
+  readonly huberDelta: number;
+  readonly teacherLambda: number;
+  readonly series: Float32Array;
+  readonly ends: Int32Array;
+  /** null: the kept channels of the rows after the window */
+  readonly targets: Float32Array | null;
+  readonly teacher: Float32Array | null;
+  readonly weights: Float32Array | null;
+}
+
+/** n numbers in [-0.5, 0.5), multiples of 2^-24; `noise` of torch_steps.py. */
+export function noise(stream: number, n: number): Float64Array {
+  return Float64Array.from({ length: n }, (_, i) => {
+    let x = Math.imul(i + 1 + stream * 100003, 0x9e3779b1);
+    x = Math.imul(x ^ (x >>> 15), 0x85ebca77);
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae3d);
+    x ^= x >>> 16;
+    return (x >>> 8) / 2 ** 24 - 0.5;
+  });
+}
+
+/** Parameters away from every special value: tensor k is noise of stream 10 + k; `set_parameters` of torch_steps.py. */
+export function caseParameters(shape: TsmixerShape): Float32Array {
+  const values = new Float32Array(tsmixerParameterCount(shape));
+  for (const [k, { name, dims, offset, size }] of tsmixerParameters(shape).entries()) {
+    const gain = name.endsWith('gamma') || name === 'revin.weight';
+    const matrix = dims.length === 2 && name.endsWith('.weight');
+    const scale = matrix ? 2 * Math.sqrt(6 / (dims[0]! + dims[1]!)) : 0.4;
+    const drawn = noise(10 + k, size);
+    for (let i = 0; i < size; i += 1) values[offset + i] = drawn[i]! * scale + (gain ? 1 : 0);
+  }
+  return values;
+}
+
+/** The samples of a case; `samples_of` of torch_steps.py. */
+export function caseSamples(
+  shape: TsmixerShape,
+  rows: number,
+  batch: number,
+  weighted: boolean,
+): Pick<EngineCase, 'series' | 'ends' | 'targets' | 'teacher' | 'weights'> {
+  const { nTokens: L, nChannels: C, horizon: H, head } = shape;
+  const outputs = tsmixerOutputs(shape);
+  const scaled = (stream: number, n: number, by: number, plus = 0) =>
+    Float32Array.from(noise(stream, n), (v) => by * v + plus);
+  return {
+    series: scaled(1, rows * C, 4),
+    ends: Int32Array.from({ length: batch }, (_, i) => L - 1 + ((i * 5) % (rows - L - H + 1))),
+    targets: head === 'flat' ? scaled(2, batch * H, 2) : null,
+    teacher: scaled(3, batch * outputs, 2).map((q, i) => (i % 5 === 2 ? Number.NaN : q)),
+    weights: weighted ? scaled(4, batch, 1, 1) : null,
+  };
+}
+
+/** A case drawn from a seed: any head, activation and loss, sizes from 1 up. */
+export function randomCase(seed: number): EngineCase {
+  const random = createRandom(seed);
+  const upTo = (n: number) => 1 + random.integer(n);
+  const coin = () => random.uniform() < 0.5;
+  const head = coin() ? 'flat' : 'temporal';
+  const nChannels = upTo(6);
+  const shape: TsmixerShape = {
+    nTokens: upTo(9),
+    nChannels,
+    hidden: upTo(7),
+    blocks: upTo(3),
+    horizon: upTo(4),
+    head,
+    keptChannels: head === 'flat' ? nChannels : upTo(nChannels),
+    activation: coin() ? 'relu' : 'gelu',
+    revin: head === 'temporal' && coin(),
+  };
+  const batch = [1, 2, 3, 7, 15, 16, 17, 20][random.integer(8)]!;
+  return {
+    shape,
+    batch,
+    loss: coin() ? 'mse' : 'huber',
+    huberDelta: 0.2 + random.uniform(),
+    teacherLambda: coin() ? random.uniform() : 0,
+    ...caseSamples(shape, 40, batch, coin()),
+  };
+}
+
+/** The samples of a batch, all of them. */
+export const allSamples = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
+
+const quietMember: NativeTsmixerMember = {
+  seed: 1,
+  learningRate: 1e-2,
+  weightDecay: 0,
+  dropout: 0,
+  teacher: 0,
+  clip: 0,
+};
+
+/** A member that differs from one without dropout, decay, teacher and clipping in what is given. */
+export const member = (changes: Partial<NativeTsmixerMember> = {}): NativeTsmixerMember => ({
+  ...quietMember,
+  ...changes,
+});
+
+/** An engine that holds the case's samples; its members begin with the case's parameters. Free it. */
+export function openCase(
+  problem: EngineCase,
+  members: readonly NativeTsmixerMember[] = [member({ teacher: problem.teacherLambda })],
+  config: Partial<NativeTsmixerConfig> = {},
+): NativeTsmixer {
+  const engine = findSluice().createTsmixer({ ...configOf(problem), ...config }, members);
+  const { series, ends, targets, teacher, weights, shape } = problem;
+  engine.lend({ series, rows: series.length / shape.nChannels, ends, targets, teacher, weights });
+  members.forEach((_, k) => {
+    engine.writeState(k, stateWith(caseParameters(shape)));
+  });
+  return engine;
+}
+
+/** The engine's configuration of a case. */
+export function configOf({ shape, batch, loss, huberDelta }: EngineCase): NativeTsmixerConfig {
+  const { nTokens, nChannels, hidden, blocks, horizon, head, keptChannels } = shape;
+  return {
+    tokens: nTokens,
+    channels: nChannels,
+    hidden,
+    blocks,
+    horizon,
+    head,
+    keptChannels,
+    activation: shape.activation,
+    revin: shape.revin,
+    batch,
+    loss,
+    threads: 2,
+    huberDelta,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+  };
+}
+
+/** A fresh state: step 0, these parameters, moments 0. */
+export function stateWith(parameters: Float32Array): Uint8Array {
+  const state = new Uint8Array(8 + 12 * parameters.length);
+  new Float32Array(state.buffer, 8, parameters.length).set(parameters);
+  return state;
+}
+
+/** The parameters [P] of a state. */
+export function parametersIn(state: Uint8Array): Float32Array {
+  return new Float32Array(state.slice(8, 8 + (state.length - 8) / 3).buffer);
+}
+
+const unwatched = { signal: new AbortController().signal, onProgress: () => {} };
+
+/** Trains all members over `samples` to a step with a constant learning rate. */
+export function trainTo(
+  engine: NativeTsmixer,
+  samples: Int32Array,
+  toStep: number,
+  schedule: Float32Array = Float32Array.of(1),
+): Promise<NativeTsmixerStats[]> {
+  const active = new Uint8Array(engine.members).fill(1);
+  return engine.train({ samples, schedule, toStep, active }, unwatched);
+}
+
+/** Losses of the members over samples, as evaluation gives them. */
+export const evaluateOn = (engine: NativeTsmixer, samples: Int32Array) =>
+  engine.evaluate(samples, unwatched);
+
+/** Predictions [members*n*O]. */
+export async function predictOn(
+  engine: NativeTsmixer,
+  samples: Int32Array,
+  outputs: number,
+): Promise<Float32Array> {
+  const out = new Float32Array(engine.members * samples.length * outputs);
+  await engine.predict(samples, out, unwatched);
+  return out;
+}
+
+/** Windows [batch*L*C] and targets [batch*O] of a case, written out. */
+export function gathered({ shape, series, ends, targets }: EngineCase): {
+  windows: Float32Array;
+  targets: Float32Array;
+} {
+  const { nTokens: L, nChannels: C, horizon: H, keptChannels: kept } = shape;
+  const outputs = tsmixerOutputs(shape);
+  const windows = new Float32Array(ends.length * L * C);
+  const future = new Float32Array(ends.length * outputs);
+  for (const [i, end] of ends.entries()) {
+    windows.set(series.subarray((end - L + 1) * C, (end + 1) * C), i * L * C);
+    if (targets !== null) continue;
+    for (let o = 0; o < H * kept; o += 1) {
+      future[i * outputs + o] = series[(end + 1 + Math.floor(o / kept)) * C + (o % kept)]!;
+    }
+  }
+  return { windows, targets: targets ?? future };
+}
+
+/** What each sample adds to the loss of a step [batch], in float64, as the design pages define it. */
+export function referenceLosses(problem: EngineCase, parameters: Float64Array): Float64Array {
+  const { shape, ends, teacher, weights, loss, huberDelta: delta, teacherLambda } = problem;
+  const { windows, targets } = gathered(problem);
+  const n = ends.length;
+  const outputs = tsmixerOutputs(shape);
+  // The reference reads its parameters into float64 first: float64 ones are as good, and differences need them.
+  const values = parameters as unknown as TsmixerWeights['values'];
+  const y = tsmixerForward({ shape, values }, windows, n);
+  return Float64Array.from({ length: n }, (_, i) => {
+    let sum = 0;
+    for (let at = i * outputs; at < (i + 1) * outputs; at += 1) {
+      const d = Math.abs(y[at]! - targets[at]!);
+      const huber = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta);
+      const q = teacher?.[at] ?? Number.NaN;
+      sum += loss === 'mse' ? d * d : huber;
+      if (!Number.isNaN(q)) sum += teacherLambda * (y[at]! - q) ** 2;
+    }
+    return ((weights?.[i] ?? 1) * sum) / outputs / n;
+  });
+}
+
+/**
+ * Share of the largest gradient that float32 rounding may cost: the model of `tsmixerErrorBound` over the way there and
+ * back, which has the same reductions again, and the sum over the batch and what it shares a parameter over.
+ */
+export function gradientErrorBound(shape: TsmixerShape, batch: number): number {
+  const unitRoundoff = 2 ** -24;
+  const perWay = (Math.log1p(tsmixerErrorBound(shape)) / (6 * unitRoundoff)) ** 2;
+  const shared = batch * Math.max(shape.nTokens, shape.nChannels);
+  return Math.expm1(6 * Math.sqrt(2 * perWay + shared) * unitRoundoff);
+}

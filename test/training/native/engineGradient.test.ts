@@ -1,0 +1,145 @@
+import { expect } from 'chai';
+import { createRandom } from '../../../core/index.ts';
+import { tsmixerParameterCount, tsmixerParameters } from '../../../models/score/index.ts';
+import { tsmixerLayers, tsmixerTrunk } from '../../../models/score/tsmixerForward.ts';
+import {
+  allSamples,
+  caseParameters,
+  caseSamples,
+  type EngineCase,
+  gathered,
+  gradientErrorBound,
+  openCase,
+  randomCase,
+  referenceLosses,
+} from './engineCase.ts';
+
+/** Derivative of the loss by one parameter, how far it may be off, and the sum of the samples' absolute shares. */
+interface Difference {
+  readonly value: number;
+  readonly error: number;
+  readonly magnitude: number;
+}
+
+const width = 1e-5;
+
+/** Central differences of two widths in float64, extrapolated; where a relu turns between them they differ. */
+function difference(problem: EngineCase, at: number): Difference {
+  const parameters = Float64Array.from(caseParameters(problem.shape));
+  const centre = parameters[at]!;
+  const slopes = [width, width / 2].map((h) => {
+    parameters[at] = centre + h;
+    const above = referenceLosses(problem, parameters);
+    parameters[at] = centre - h;
+    const below = referenceLosses(problem, parameters);
+    return above.map((loss, i) => (loss - below[i]!) / (2 * h));
+  });
+  const sum = (values: Float64Array) => values.reduce((total, v) => total + v, 0);
+  const [wide, narrow] = slopes.map(sum) as [number, number];
+  return {
+    value: (4 * narrow - wide) / 3,
+    error: Math.abs(narrow - wide),
+    magnitude: sum(slopes[1]!.map(Math.abs)),
+  };
+}
+
+/** Largest mean square over variance that a layer norm meets: what centring nearly equal numbers costs. */
+function worstCondition(problem: EngineCase): number {
+  const { shape } = problem;
+  const trunk = tsmixerTrunk(tsmixerLayers({ shape, values: caseParameters(shape) }));
+  const size = shape.nTokens * shape.nChannels;
+  const { windows } = gathered(problem);
+  const conditions = Array.from(problem.ends, (_, i) =>
+    size === 1 ? 1 : trunk(windows.subarray(i * size, (i + 1) * size)).condition,
+  );
+  return Math.max(...conditions);
+}
+
+function engineGradient(problem: EngineCase): { gradient: Float32Array; loss: number } {
+  const engine = openCase(problem);
+  try {
+    const gradient = new Float32Array(tsmixerParameterCount(problem.shape));
+    return { loss: engine.gradient(0, allSamples(problem.batch), 0, gradient), gradient };
+  } finally {
+    engine.free();
+  }
+}
+
+/** Compares at these parameters. @returns worst distance in units of its tolerance, and how many could not be compared */
+function compare(problem: EngineCase, parameters: readonly number[]) {
+  const { gradient, loss } = engineGradient(problem);
+  const losses = referenceLosses(problem, Float64Array.from(caseParameters(problem.shape)));
+  const bound = gradientErrorBound(problem.shape, problem.batch) * worstCondition(problem);
+  const expected = losses.reduce((sum, v) => sum + v, 0);
+  expect(Math.abs(loss - expected), 'loss').to.be.at.most(2 * bound * expected);
+
+  const differences = parameters.map((at) => difference(problem, at));
+  const tolerance = bound * Math.max(...differences.map(({ magnitude }) => magnitude));
+  const names = tsmixerParameters(problem.shape);
+  const nameOf = (at: number) => names.findLast(({ offset }) => offset <= at)!.name;
+  let [worst, turned] = [0, 0];
+  for (const [i, { value, error }] of differences.entries()) {
+    if (error > tolerance) turned += 1;
+    else {
+      const at = parameters[i]!;
+      const distance = Math.abs(gradient[at]! - value);
+      expect(distance, `${nameOf(at)}, ${at}`).to.be.at.most(tolerance + error);
+      worst = Math.max(worst, distance / (tolerance + error));
+    }
+  }
+  return { worst, turned };
+}
+
+describe('the native engine’s gradient', () => {
+  it('is that of finite differences of the float64 reference, for every parameter of random shapes', function () {
+    this.timeout(60_000);
+    let [compared, turned] = [0, 0];
+    for (let seed = 0; seed < 30; seed += 1) {
+      const problem = randomCase(seed);
+      const parameters = [...allSamples(tsmixerParameterCount(problem.shape))];
+      const outcome = compare(problem, parameters);
+      compared += parameters.length;
+      turned += outcome.turned;
+    }
+    expect(compared).to.be.greaterThan(5000);
+    expect(turned / compared, 'a relu turned within the width').to.be.lessThan(0.01);
+  });
+
+  const large: readonly [number, number, number, number, 'flat' | 'temporal'][] = [
+    [64, 32, 64, 33, 'flat'],
+    [96, 21, 64, 16, 'flat'],
+    [33, 17, 5, 31, 'temporal'],
+    [130, 3, 40, 5, 'temporal'],
+  ];
+  for (const [nTokens, nChannels, hidden, batch, head] of large) {
+    it(`is so too in a window of ${nTokens} x ${nChannels}, at parameters drawn from each tensor`, function () {
+      this.timeout(60_000);
+      const shape = {
+        nTokens,
+        nChannels,
+        hidden,
+        blocks: 2,
+        horizon: 3,
+        head,
+        keptChannels: nChannels,
+        activation: 'gelu',
+        revin: head === 'temporal',
+      } as const;
+      const problem: EngineCase = {
+        shape,
+        batch,
+        loss: 'mse',
+        huberDelta: 1,
+        teacherLambda: 0.5,
+        ...caseSamples(shape, nTokens + 40, batch, true),
+      };
+      const random = createRandom(nTokens);
+      const drawn = tsmixerParameters(shape).flatMap(({ offset, size }) => [
+        offset,
+        offset + size - 1,
+        offset + random.integer(size),
+      ]);
+      expect(compare(problem, drawn).turned).to.equal(0);
+    });
+  }
+});
