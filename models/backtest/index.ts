@@ -10,6 +10,7 @@ export {
 export { type SharpeStepRaw, sharpeStepRaw } from './metrics/sharpeStepRaw.ts';
 export type { StepSeries } from './metrics/steps.ts';
 export { summariseRun } from './metrics/summary.ts';
+export { ownScores, policyScores } from './policyScores.ts';
 export {
   checkRunSource,
   dataRegime,
@@ -20,4 +21,5 @@ export {
   type TimeSpan,
 } from './provenance.ts';
 export { countDecisions, scorePanel } from './scorePanel.ts';
+export { scoreSequences } from './scoreSequences.ts';
 export type { BacktestInput, BacktestResult, RejectReason } from './types.ts';

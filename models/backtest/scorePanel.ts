@@ -53,22 +53,22 @@ export function scorePanel(
 }
 
 /**
- * Decisions of a window, one for each bar that is there, and how many of them have a score.
- * @param scores [S*T] on the panel's grid
+ * Decisions of a window, one for each bar that is there, and how many of them the policy itself scored.
+ * @param own [S*T] on the panel's grid, `ownScores` of the policy: NaN also where it fell back on the trees
  */
 export function countDecisions(
   panel: BarPanel,
-  scores: Float64Array,
+  own: Float64Array,
   window: TimeSpan,
 ): { readonly decisions: number; readonly scoredByModel: number } {
   const times = panel.openMs.length;
   let decisions = 0;
   let scoredByModel = 0;
-  for (let at = 0; at < scores.length; at += 1) {
+  for (let at = 0; at < own.length; at += 1) {
     const openMs = panel.openMs[at % times]!;
     if (openMs < window.from || openMs >= window.to || Number.isNaN(panel.close[at]!)) continue;
     decisions += 1;
-    if (!Number.isNaN(scores[at]!)) scoredByModel += 1;
+    if (!Number.isNaN(own[at]!)) scoredByModel += 1;
   }
   return { decisions, scoredByModel };
 }
