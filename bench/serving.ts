@@ -32,7 +32,7 @@ import { createService, routesOf } from '../serving/http/index.ts';
 import { type LoadedModel, loadModel } from '../serving/load/index.ts';
 import { serve } from '../serving/main.ts';
 import { createMetrics } from '../serving/monitor/index.ts';
-import { createPredictor, refusalStatus } from '../serving/route/index.ts';
+import { createPredictor, fallbackReasons, refusalStatus } from '../serving/route/index.ts';
 import { keys, nowMs, sampleInput } from '../test/models/artifact/samples.ts';
 import { randomRows, randomTrees } from '../test/serving/randomTrees.ts';
 import { report, summarise, time } from './harness.ts';
@@ -73,7 +73,11 @@ function benchArtifact(): ArtifactInput {
   return {
     ...sample,
     trees,
-    golden: { features, rows, tabular: treeScorer(trees).score(features, rows) },
+    network: null,
+    golden: {
+      ...{ features, rows, sequences: null, nn: null },
+      tabular: treeScorer(trees).score(features, rows),
+    },
     manifest: {
       ...sample.manifest,
       feature_schema: featureSchemaOf(spec),
@@ -280,6 +284,7 @@ function handlerOf(model: LoadedModel): Answer {
     limits: { maxBodyBytes: 1 << 23, maxRows: 4096, maxInFlight: 64 },
     metrics: createMetrics({
       refusalReasons: Object.keys(refusalStatus),
+      fallbackReasons,
       processMetrics: false,
     }),
     clock: () => nowMs,
@@ -291,6 +296,7 @@ function handlerOf(model: LoadedModel): Answer {
       monotonicMs,
       deadlineMs: 10_000,
       recorder: undefined,
+      onFault: () => {},
     }),
   });
   service.install(model);
@@ -325,7 +331,7 @@ async function manyRows(model: LoadedModel, answer: Answer): Promise<Record<stri
   const headers = { 'inference-header-content-length': String(head.length) };
   const { status } = await answer(bytes, headers);
   if (status !== 200) throw new Error(`512 rows were answered ${status}`);
-  const session = await time(() => model.score(values, rows), 41);
+  const session = await time(() => model.trees!.score(values, rows), 41);
   const handler = await time(() => answer(bytes, headers), 41);
   return { session, handler, ratio: handler.median_s / session.median_s };
 }

@@ -8,7 +8,13 @@ import { latestArtifactFolder, readKeyFile } from '../models/artifact/index.ts';
 import { createService, routesOf, type Service, startServer } from './http/index.ts';
 import { type LoadedModel, loadModel } from './load/index.ts';
 import { createLog, createMetrics, type Log, logLevels } from './monitor/index.ts';
-import { createPredictor, createRecorder, type Recorder, refusalStatus } from './route/index.ts';
+import {
+  createPredictor,
+  createRecorder,
+  fallbackReasons,
+  type Recorder,
+  refusalStatus,
+} from './route/index.ts';
 
 /** What `serve` is told. */
 export interface ServeOptions {
@@ -99,6 +105,7 @@ function assemble({ clock }: CommandIo, log: Log, store: RecordStore): Service {
   const monotonicMs = () => performance.now();
   const metrics = createMetrics({
     refusalReasons: Object.keys(refusalStatus),
+    fallbackReasons,
     processMetrics: true,
   });
   store.lost = metrics.recordsLost;
@@ -115,6 +122,7 @@ function assemble({ clock }: CommandIo, log: Log, store: RecordStore): Service {
       monotonicMs,
       deadlineMs: times.deadlineMs,
       recorder,
+      onFault: (error) => log.error({ error: String(error) }, 'the network failed'),
     }),
   });
 }

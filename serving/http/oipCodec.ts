@@ -2,19 +2,13 @@
 // tensor extension. Source: kserve/open-inference-protocol, triton-inference-server/server docs (extension_binary_data).
 
 import { z } from 'zod';
-import { type FeatureColumn, isRefusal, putFeature, type Refusal, refuse } from '../route/index.ts';
+import { isRefusal, type ModelInput, type Refusal, refuse } from '../route/index.ts';
 import type { HttpResponse } from './exchange.ts';
 import { parseJson } from './json.ts';
+import { readTensor, shapeText } from './oipTensor.ts';
 
-/** Name of the one input tensor, [rows, F]. */
-export const inputName = 'features';
-/** Name of the one output tensor, [rows, 1]. */
-export const outputName = 'score';
 /** Length of the JSON part of a body that goes on with raw tensors. */
 export const headerLengthName = 'inference-header-content-length';
-
-const bytesPer = { FP32: 4, FP64: 8 } as const;
-type Datatype = keyof typeof bytesPer;
 
 const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
@@ -37,7 +31,7 @@ const requestSchema = z.object({
 });
 
 type Envelope = z.infer<typeof requestSchema>;
-type InputTensor = Envelope['inputs'][number];
+type Inputs = ReadonlyMap<ModelInput['name'], Float32Array>;
 
 /** A decoded inference request. */
 export interface InferRequest {
@@ -45,15 +39,23 @@ export interface InferRequest {
   readonly id: string | undefined;
   readonly parameters: Readonly<Record<string, string | number | boolean>>;
   readonly rows: number;
-  /** [rows*F] row-major float32, NaN = missing */
-  readonly features: Float32Array;
-  /** true if the score tensor is answered as raw bytes */
-  readonly binaryOutput: boolean;
+  /** [rows, ...dims] row-major float32 of the inputs that were sent, NaN = missing */
+  readonly inputs: Inputs;
+  /** the outputs asked for, in their order */
+  readonly outputs: readonly OutputRequest[];
+}
+
+/** An output that is asked for. */
+export interface OutputRequest {
+  readonly name: string;
+  /** true if it is answered as raw bytes */
+  readonly binary: boolean;
 }
 
 /** What a decoder must know of the model and the server. */
 export interface InferLimits {
-  readonly columns: readonly FeatureColumn[];
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly string[];
   readonly maxRows: number;
 }
 
@@ -73,17 +75,13 @@ export function decodeInfer(
   if (isRefusal(json)) return json;
   const envelope = requestSchema.safeParse(json.value);
   if (!envelope.success) return refuse('malformed', sentence(envelope.error));
-  const { id, parameters = {}, inputs, outputs } = envelope.data;
-  const input = inputs[0];
-  if (input === undefined || inputs.length > 1 || input.name !== inputName) {
-    const found = inputs.map(({ name }) => name).join(', ') || 'none';
-    return refuse('malformed', `The model takes one input named ${inputName}; found ${found}.`);
-  }
-  const features = readTensor(input, parts.raw, limits);
-  if (isRefusal(features)) return features;
-  const binaryOutput = wantsBinary(outputs, parameters);
-  if (isRefusal(binaryOutput)) return binaryOutput;
-  return { id, parameters, rows: input.shape[0]!, features, binaryOutput };
+  const { id, parameters = {} } = envelope.data;
+  const inputs = readInputs(envelope.data.inputs, parts.raw, limits);
+  if (isRefusal(inputs)) return inputs;
+  const outputs = readOutputs(envelope.data.outputs, parameters, limits.outputs);
+  if (isRefusal(outputs)) return outputs;
+  const rows = envelope.data.inputs[0]!.shape[0]!;
+  return { id, parameters, rows, inputs, outputs };
 }
 
 function split(
@@ -108,140 +106,111 @@ function sentence(error: z.ZodError): string {
   return `Not an inference request: ${all.slice(0, 5).join('; ')}.`;
 }
 
-function readTensor(
-  input: InputTensor,
+/** Reads every tensor; raw ones follow each other in the order of the inputs and fill what follows the JSON. */
+function readInputs(
+  sent: Envelope['inputs'],
   raw: Uint8Array | undefined,
-  { columns, maxRows }: InferLimits,
-): Float32Array | Refusal {
-  const [rows = 0, width] = input.shape;
-  if (input.shape.length !== 2 || rows < 1 || width !== columns.length) {
-    return refuse(
-      'malformed',
-      `${inputName} has the shape [rows, ${columns.length}]; found [${input.shape.join(', ')}].`,
-    );
+  { inputs, maxRows }: InferLimits,
+): Inputs | Refusal {
+  const wrong = wrongInputs(sent, inputs);
+  if (wrong !== undefined) return wrong;
+  const tensors = new Map<ModelInput['name'], Float32Array>();
+  let at = 0;
+  for (const head of sent) {
+    const input = inputs.find(({ name }) => name === head.name)!;
+    const size = head.parameters?.binary_data_size;
+    const end = typeof size === 'number' ? at + size : at;
+    const tensor = readTensor(head, raw?.subarray(at, end), input, maxRows);
+    if (isRefusal(tensor)) return tensor;
+    tensors.set(input.name, tensor);
+    at = end;
   }
-  if (rows > maxRows) {
-    return refuse('too_large', `A request holds at most ${maxRows} rows; found ${rows}.`);
-  }
-  const datatype = input.datatype;
-  if (datatype !== 'FP32' && datatype !== 'FP64') {
-    return refuse('malformed', `${inputName} is FP32 or FP64; found ${datatype.slice(0, 20)}.`);
-  }
-  const size = input.parameters?.binary_data_size;
-  if (size === undefined) {
-    return raw !== undefined && raw.length > 0
-      ? refuse(
-          'malformed',
-          `${raw.length} bytes follow the JSON, but no input has a binary_data_size.`,
-        )
-      : readJsonTensor(input.data, rows, columns);
-  }
-  if (input.data !== undefined) {
-    return refuse('malformed', `${inputName} has both data and a binary_data_size; give one.`);
-  }
-  return readRawTensor(raw, size, datatype, rows, columns);
-}
-
-function readRawTensor(
-  raw: Uint8Array | undefined,
-  size: unknown,
-  datatype: Datatype,
-  rows: number,
-  columns: readonly FeatureColumn[],
-): Float32Array | Refusal {
-  const count = rows * columns.length;
-  const expected = count * bytesPer[datatype];
-  if (raw === undefined || size !== expected || raw.length !== expected) {
-    return refuse(
-      'malformed',
-      `${inputName} as ${datatype} takes ${expected} bytes after the JSON; binary_data_size is ${JSON.stringify(size)} and ${raw?.length ?? 0} bytes follow (is Inference-Header-Content-Length set?).`,
-    );
-  }
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const features = new Float32Array(count);
-  for (let i = 0; i < count; i += 1) {
-    const value = datatype === 'FP32' ? view.getFloat32(i * 4, true) : view.getFloat64(i * 8, true);
-    const refusal = putFeature(features, i, value, columns);
-    if (refusal !== undefined) return refusal;
-  }
-  return features;
-}
-
-function readJsonTensor(
-  data: unknown,
-  rows: number,
-  columns: readonly FeatureColumn[],
-): Float32Array | Refusal {
-  const width = columns.length;
-  const features = new Float32Array(rows * width);
-  const nested = Array.isArray(data) && Array.isArray(data[0]);
-  const lines: readonly unknown[] = nested ? (data as unknown[]) : [data];
-  const lineLength = nested ? width : rows * width;
-  if (lines.length * lineLength !== features.length) return wrongCount(rows, width);
-  for (let line = 0, at = 0; line < lines.length; line += 1) {
-    const values = lines[line];
-    if (!Array.isArray(values) || values.length !== lineLength) return wrongCount(rows, width);
-    for (let j = 0; j < lineLength; j += 1, at += 1) {
-      const refusal = putFeature(features, at, values[j], columns);
-      if (refusal !== undefined) return refusal;
-    }
-  }
-  return features;
-}
-
-const wrongCount = (rows: number, width: number): Refusal =>
-  refuse(
+  if ((raw?.length ?? 0) === at) return tensors;
+  return refuse(
     'malformed',
-    `data of ${inputName} holds ${rows} x ${width} values, flat or one array per row; found another count.`,
+    `${raw?.length ?? 0} bytes follow the JSON; the inputs' binary_data_size makes ${at}.`,
   );
+}
 
-function wantsBinary(
-  outputs: Envelope['outputs'],
-  parameters: Readonly<Record<string, unknown>>,
-): boolean | Refusal {
-  const all = parameters.binary_data_output === true;
-  if (outputs === undefined || outputs.length === 0) return all;
-  const unknown = outputs.find(({ name }) => name !== outputName);
-  if (unknown !== undefined || outputs.length > 1) {
+/** Unknown, repeated or lacking inputs, and inputs of different rows. */
+function wrongInputs(sent: Envelope['inputs'], inputs: readonly ModelInput[]): Refusal | undefined {
+  const names = sent.map(({ name }) => name);
+  const known = inputs.filter(({ name }) => names.includes(name));
+  if (known.length !== names.length || inputs.some((one) => one.required && !known.includes(one))) {
+    const wanted = inputs.map((one) => `${one.required ? '' : 'optional '}${shapeText(one)}`);
     return refuse(
       'malformed',
-      `The model has one output named ${outputName}; asked for ${outputs.map(({ name }) => name).join(', ')}.`,
+      `The model takes ${wanted.join(' and ')}; found ${names.join(', ') || 'no input'}.`,
     );
   }
-  const own = outputs[0]!.parameters?.binary_data;
-  return own === undefined ? all : own === true;
+  const rows = sent.map(({ shape }) => shape[0]);
+  if (rows.every((count) => count === rows[0])) return undefined;
+  return refuse(
+    'malformed',
+    `The inputs ${names.join(' and ')} have equally many rows; found ${rows.join(' and ')}.`,
+  );
+}
+
+function readOutputs(
+  asked: Envelope['outputs'],
+  parameters: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+): readonly OutputRequest[] | Refusal {
+  const binary = parameters.binary_data_output === true;
+  if (asked === undefined || asked.length === 0) return known.map((name) => ({ name, binary }));
+  const names = asked.map(({ name }) => name);
+  if (names.some((name, i) => !known.includes(name) || names.indexOf(name) !== i)) {
+    return refuse(
+      'malformed',
+      `The model's outputs are ${known.join(', ')}, each once; asked for ${names.join(', ')}.`,
+    );
+  }
+  return asked.map(({ name, parameters: own }) => {
+    const wanted = own?.binary_data;
+    return { name, binary: wanted === undefined ? binary : wanted === true };
+  });
+}
+
+/** An output tensor, FP64 [rows, 1]. */
+export interface OutputTensor extends OutputRequest {
+  readonly scores: Float64Array;
 }
 
 /**
- * Encodes scores as an inference response.
+ * Encodes an inference response; raw tensors follow the JSON in their order.
  * @param head `model_name`, `model_version`, `id`, `parameters`
  */
 export function encodeInfer(
   head: Readonly<Record<string, unknown>>,
-  scores: Float64Array,
-  binary: boolean,
+  tensors: readonly OutputTensor[],
 ): HttpResponse {
-  const tensor = { name: outputName, datatype: 'FP64', shape: [scores.length, 1] };
-  if (!binary) {
-    const outputs = [{ ...tensor, data: Array.from(scores) }];
-    return {
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...head, outputs }),
-    };
+  const outputs = tensors.map(({ name, scores, binary }) => ({
+    name,
+    datatype: 'FP64',
+    shape: [scores.length, 1],
+    ...(binary
+      ? { parameters: { binary_data_size: scores.byteLength } }
+      : { data: Array.from(scores) }),
+  }));
+  const text = JSON.stringify({ ...head, outputs });
+  const raw = tensors.filter(({ binary }) => binary);
+  if (raw.length === 0) {
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: text };
   }
-  const outputs = [{ ...tensor, parameters: { binary_data_size: scores.byteLength } }];
-  const json = Buffer.from(JSON.stringify({ ...head, outputs }));
-  const raw = Buffer.alloc(scores.byteLength);
-  scores.forEach((score, i) => {
-    raw.writeDoubleLE(score, i * 8);
-  });
+  const json = Buffer.from(text);
   return {
     status: 200,
     headers: {
       'content-type': 'application/octet-stream',
       [headerLengthName]: String(json.length),
     },
-    body: Buffer.concat([json, raw]),
+    body: Buffer.concat([json, ...raw.map(({ scores }) => bytesOf(scores))]),
   };
+}
+
+/** Little-endian, whatever the machine. */
+function bytesOf(scores: Float64Array): Buffer {
+  const bytes = Buffer.alloc(scores.byteLength);
+  for (const [i, score] of scores.entries()) bytes.writeDoubleLE(score, i * 8);
+  return bytes;
 }

@@ -3,7 +3,7 @@
 import type { Clock } from '../../core/index.ts';
 import type { LoadedModel } from '../load/index.ts';
 import type { ServingMetrics } from '../monitor/index.ts';
-import { type Predict, type Refusal, refuse } from '../route/index.ts';
+import { type Answer, type Predict, type Refusal, refuse } from '../route/index.ts';
 
 /** Bounds of what a caller may cost. */
 export interface ServiceLimits {
@@ -79,6 +79,12 @@ export function createService(options: ServiceOptions): Service {
       inFlight -= 1;
     },
   };
+}
+
+/** Counts the rows of an answer, by the policy that gave it and by why it was not another. */
+export function countAnswer({ metrics }: Service, { policy, fallback, scores }: Answer): void {
+  metrics.predicted(policy, scores.length);
+  if (fallback !== null) metrics.fellBack(fallback.reason, scores.length);
 }
 
 /** The refusal of a process that cannot answer now. */

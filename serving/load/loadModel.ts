@@ -6,6 +6,8 @@ import { asSluiceError, SluiceError } from '../../core/index.ts';
 import {
   artifactFile,
   type ExpectedVersions,
+  networkInput,
+  networkOutput,
   type OpenedArtifact,
   openArtifact,
   refusal,
@@ -13,9 +15,16 @@ import {
   tabularOutput,
   type Violation,
 } from '../../models/artifact/index.ts';
-import { flatTreeScorer, type Scorer, treeContributions } from '../../models/score/index.ts';
-import { type OnnxSession, openSession } from './session.ts';
-import type { LoadedModel } from './types.ts';
+import {
+  flatTreeScorer,
+  type TreeEnsemble,
+  type TsmixerNetwork,
+  treeContributions,
+} from '../../models/score/index.ts';
+import { replayNetwork, replayTrees } from './goldenReplay.ts';
+import { sessionNetwork } from './network.ts';
+import { type OnnxSession, type OpenSession, openSession } from './session.ts';
+import type { LoadedModel, LoadedNetwork, LoadedTrees } from './types.ts';
 
 /** What to open, and what is trusted. */
 export interface LoadOptions {
@@ -29,71 +38,105 @@ export interface LoadOptions {
 }
 
 /**
- * Opens the model of an artifact and warms it.
+ * Opens the model of an artifact and warms it: all of its parts, or none.
+ * @param open opens a graph; ONNX Runtime unless a test says otherwise
  * @throws SluiceError `artifact_refused` with all of `context.violations` | `input_missing` if there is no such folder
  */
-export async function loadModel({ dir, ...options }: LoadOptions): Promise<LoadedModel> {
+export async function loadModel(
+  { dir, ...options }: LoadOptions,
+  open: OpenSession = openSession,
+): Promise<LoadedModel> {
   const verdict = openArtifact(dir, options);
   if (!verdict.ok) throw refused(dir, verdict.digest, verdict.violations);
   const { artifact } = verdict;
-  const { session, walked, contributions } = await prepare(dir, artifact);
-  const mismatch = await replay(session, walked, artifact);
-  if (mismatch !== undefined) {
-    await session.close();
-    throw refused(dir, artifact.digest, [mismatch]);
+  const sessions: OnnxSession[] = [];
+  const close = async () => {
+    for (const session of sessions) await session.close();
+  };
+  const opening: Opening = {
+    artifact,
+    violations: [],
+    open: async (bytes, shape) => {
+      const session = await open(bytes, shape);
+      sessions.push(session);
+      return session;
+    },
+  };
+  const trees = await prepare(opening, artifact.trees, loadTrees);
+  const network = await prepare(opening, artifact.network, loadNetwork);
+  if (opening.violations.length > 0) {
+    await close();
+    throw refused(dir, artifact.digest, opening.violations);
   }
   const { manifest, digest, keyHint } = artifact;
-  const score = async (features: Float32Array, rows: number) =>
-    rows <= walkedRows ? walked.score(features, rows) : session.run(features, rows);
-  return { manifest, digest, keyHint, score, contributions, close: session.close };
+  return { manifest, digest, keyHint, trees, network, close };
+}
+
+/** A load on its way. */
+interface Opening {
+  readonly artifact: OpenedArtifact;
+  /** everything found against the model so far */
+  readonly violations: Violation[];
+  readonly open: OpenSession;
+}
+
+/** One part of the model, replayed. */
+interface Loaded<T> {
+  readonly part: T;
+  readonly mismatch: Violation | undefined;
+}
+
+/** Loads a part, if there is one; whatever goes wrong with it is a violation. */
+async function prepare<P, T>(
+  opening: Opening,
+  verified: P | null,
+  load: (verified: P, opening: Opening) => Promise<Loaded<T>>,
+): Promise<T | null> {
+  if (verified === null) return null;
+  try {
+    const { part, mismatch } = await load(verified, opening);
+    if (mismatch !== undefined) opening.violations.push(mismatch);
+    return part;
+  } catch (error) {
+    opening.violations.push({ code: 'onnx_invalid', message: asSluiceError(error).message });
+    return null;
+  }
 }
 
 /** Up to so many rows are walked: a run of the session costs as much as walking about three. */
 const walkedRows = 3;
 
-/** The evaluators of the verified trees: ONNX Runtime on the verified bytes, the walk, and TreeSHAP. */
-async function prepare(
-  dir: string,
-  { files, trees, digest }: OpenedArtifact,
-): Promise<{
-  session: OnnxSession;
-  walked: Scorer;
-  contributions: LoadedModel['contributions'];
-}> {
-  try {
-    const contributions = treeContributions(trees);
-    const session = await openSession(files.get(artifactFile.tabular)!, {
-      input: tabularInput,
-      output: tabularOutput,
-      featureCount: trees.featureCount,
-    });
-    return { session, walked: flatTreeScorer(trees), contributions };
-  } catch (error) {
-    const { message } = asSluiceError(error);
-    throw refused(dir, digest, [{ code: 'onnx_invalid', message }]);
-  }
+async function loadTrees(
+  trees: TreeEnsemble,
+  { artifact, open }: Opening,
+): Promise<Loaded<LoadedTrees>> {
+  const contributions = treeContributions(trees);
+  const session = await open(artifact.files.get(artifactFile.tabular)!, {
+    type: 'float64',
+    input: tabularInput,
+    dims: [trees.featureCount],
+    output: tabularOutput,
+  });
+  const walked = flatTreeScorer(trees);
+  const score = async (features: Float32Array, rows: number) =>
+    rows <= walkedRows ? walked.score(features, rows) : session.run(features, rows);
+  const mismatch = await replayTrees(session, walked, artifact.golden);
+  return { part: { score, contributions }, mismatch };
 }
 
-/** The golden rows together, each alone, and walked: the answer must not depend on the batch or on who computes it. */
-async function replay(
-  session: OnnxSession,
-  walked: Scorer,
-  { golden, manifest }: OpenedArtifact,
-): Promise<Violation | undefined> {
-  const width = manifest.feature_schema.length;
-  const together = await session.run(golden.features, golden.rows);
-  const here = walked.score(golden.features, golden.rows);
-  for (let row = 0; row < golden.rows; row += 1) {
-    const values = golden.features.subarray(row * width, (row + 1) * width);
-    const alone = (await session.run(values, 1))[0];
-    const expected = golden.tabular[row];
-    if (together[row] === expected && alone === expected && here[row] === expected) continue;
-    return {
-      code: 'golden_mismatch',
-      message: `ONNX Runtime on this machine gives ${together[row]} (alone: ${alone}; walked: ${here[row]}) for golden row ${row}; the trainer had ${expected}.`,
-    };
-  }
-  return undefined;
+async function loadNetwork(
+  network: TsmixerNetwork,
+  { artifact, open }: Opening,
+): Promise<Loaded<LoadedNetwork>> {
+  const { nTokens, nChannels } = network.weights.shape;
+  const session = await open(artifact.files.get(artifactFile.network)!, {
+    type: 'float32',
+    input: networkInput,
+    dims: [nTokens, nChannels],
+    output: networkOutput,
+  });
+  const part = sessionNetwork(network, session);
+  return { part, mismatch: await replayNetwork(part, network, artifact.golden) };
 }
 
 function refused(

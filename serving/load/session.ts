@@ -4,24 +4,31 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { asSluiceError, SluiceError } from '../../core/index.ts';
 
-/** An opened graph with one input, double [N, F], and one output, double [N, 1]. */
+/** An opened graph: rows of numbers in, one number per row out. */
 export interface OnnxSession {
   /**
    * Runs the graph.
-   * @param features [rows*F] row-major, NaN = missing
+   * @param values [rows, ...dims] row-major
    * @returns [rows]
    * @throws SluiceError `native_failed`
    */
-  run(features: Float32Array, rows: number): Promise<Float64Array>;
+  run(values: Float32Array, rows: number): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
-/** The names and width that the graph must have. */
+/** The one input and the one output that the graph must have. */
 export interface GraphShape {
+  /** of both tensors */
+  readonly type: 'float32' | 'float64';
   readonly input: string;
+  /** size of one row of the input: [F] features, or [L, C] tokens and channels */
+  readonly dims: readonly number[];
+  /** its shape is [rows, 1] */
   readonly output: string;
-  readonly featureCount: number;
 }
+
+/** Opens a graph from bytes in memory: {@link openSession}, or what a test puts in its place. */
+export type OpenSession = (bytes: Uint8Array, shape: GraphShape) => Promise<OnnxSession>;
 
 /**
  * Opens a graph from bytes in memory; nothing is read from disk.
@@ -37,28 +44,34 @@ export async function openSession(bytes: Uint8Array, shape: GraphShape): Promise
       logSeverityLevel: 3,
     }),
   );
-  checkShape(session, shape);
+  const mismatch = shapeMismatch(session, shape);
+  if (mismatch !== undefined) {
+    await session.release();
+    throw mismatch;
+  }
   return {
-    run: (features, rows) => native('score', () => runRows(session, shape, features, rows)),
+    run: (values, rows) => native('score', () => runRows(session, shape, values, rows)),
     close: () => session.release(),
   };
 }
 
 async function runRows(
   session: InferenceSession,
-  { input, output, featureCount }: GraphShape,
-  features: Float32Array,
+  { type, input, dims, output }: GraphShape,
+  values: Float32Array,
   rows: number,
 ): Promise<Float64Array> {
-  const scores = new Float64Array(rows);
-  const feeds = {
-    [input]: new Tensor('float64', Float64Array.from(features), [rows, featureCount]),
-  };
-  await session.run(feeds, { [output]: new Tensor('float64', scores, [rows, 1]) });
-  return scores;
+  const double = type === 'float64';
+  const given = new Tensor(type, double ? Float64Array.from(values) : values, [rows, ...dims]);
+  const scores = double ? new Float64Array(rows) : new Float32Array(rows);
+  await session.run({ [input]: given }, { [output]: new Tensor(type, scores, [rows, 1]) });
+  return scores instanceof Float64Array ? scores : Float64Array.from(scores);
 }
 
-function checkShape(session: InferenceSession, { input, output, featureCount }: GraphShape): void {
+function shapeMismatch(
+  session: InferenceSession,
+  { type, input, dims, output }: GraphShape,
+): SluiceError | undefined {
   const described = (metadata: readonly InferenceSession.ValueMetadata[]): string =>
     metadata
       .map((value) =>
@@ -66,9 +79,9 @@ function checkShape(session: InferenceSession, { input, output, featureCount }: 
       )
       .join(', ');
   const found = `${described(session.inputMetadata)} -> ${described(session.outputMetadata)}`;
-  const expected = `${input} float64 [${featureCount}] -> ${output} float64 [1]`;
-  if (found === expected) return;
-  throw new SluiceError('native_failed', `The graph computes ${found}; expected ${expected}.`);
+  const expected = `${input} ${type} [${dims}] -> ${output} ${type} [1]`;
+  if (found === expected) return undefined;
+  return new SluiceError('native_failed', `The graph computes ${found}; expected ${expected}.`);
 }
 
 async function native<T>(what: string, work: () => Promise<T>): Promise<T> {

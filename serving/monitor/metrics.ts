@@ -6,7 +6,10 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export interface ServingMetrics {
   /** One answered request. @param route the pattern of its path, never the path itself @param seconds arrival to answer */
   answered(route: string, status: number, seconds: number): void;
+  /** @param policy the one that answered: `tabular_only` in a fall-back */
   predicted(policy: string, rows: number): void;
+  /** Rows that the trees answered because the network could not. */
+  fellBack(reason: string, rows: number): void;
   refused(reason: string): void;
   /** Where the number of predictions between arrival and answer is read, once per scrape. */
   watchInFlight(count: () => number): void;
@@ -37,12 +40,15 @@ const buckets = [
 export interface MetricsOptions {
   /** every reason a refusal may have, so that each series starts at 0 and a rate can be taken */
   readonly refusalReasons: readonly string[];
+  /** every reason a fall-back may have */
+  readonly fallbackReasons: readonly string[];
   /** also the process's own memory, event loop and GC figures */
   readonly processMetrics: boolean;
 }
 
 /** Metrics in a registry of their own. */
-export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions): ServingMetrics {
+export function createMetrics(options: MetricsOptions): ServingMetrics {
+  const { refusalReasons, fallbackReasons, processMetrics } = options;
   const registry = new Registry();
   const registers = [registry];
   if (processMetrics) collectDefaultMetrics({ register: registry });
@@ -57,6 +63,12 @@ export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions
     name: 'sluice_predictions_total',
     help: 'Rows scored, by the policy that answered',
     labelNames: ['policy'],
+    registers,
+  });
+  const fallbacks = new Counter({
+    name: 'sluice_fallbacks_total',
+    help: 'Rows answered by tabular_only in place of a policy whose network could not answer, by reason',
+    labelNames: ['reason'],
     registers,
   });
   const refusals = new Counter({
@@ -87,6 +99,7 @@ export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions
     registers,
   });
   for (const reason of refusalReasons) refusals.inc({ reason }, 0);
+  for (const reason of fallbackReasons) fallbacks.inc({ reason }, 0);
   const series = new Map<string, ReturnType<typeof latency.labels>>();
 
   return {
@@ -101,6 +114,7 @@ export function createMetrics({ refusalReasons, processMetrics }: MetricsOptions
       one.observe(seconds);
     },
     predicted: (policy, count) => rows.inc({ policy }, count),
+    fellBack: (reason, count) => fallbacks.inc({ reason }, count),
     refused: (reason) => refusals.inc({ reason }),
     watchInFlight(count) {
       countInFlight = count;

@@ -12,7 +12,26 @@ export interface FeatureColumn {
 }
 
 /**
- * Writes one value as float32, the precision that the trainer saw; null and NaN mean missing.
+ * Writes one value as float32, the precision that the trainer saw; null and NaN mean missing and become NaN.
+ * @returns `other` for anything else than a number in float32's range; nothing of sense is written then
+ */
+export function putNumber(
+  into: Float32Array,
+  at: number,
+  value: unknown,
+): 'number' | 'missing' | 'other' {
+  if (typeof value === 'number') {
+    into[at] = value;
+    const rounded = into[at]!;
+    if (rounded - rounded === 0) return 'number';
+  }
+  if (value !== null && !Number.isNaN(value)) return 'other';
+  into[at] = Number.NaN;
+  return 'missing';
+}
+
+/**
+ * Writes one value of a row with {@link putNumber}.
  * @returns a refusal `malformed` for anything else than a number in float32's range, or a missing value where none may be
  */
 export function putFeature(
@@ -21,14 +40,10 @@ export function putFeature(
   value: unknown,
   columns: readonly FeatureColumn[],
 ): Refusal | undefined {
-  if (typeof value === 'number') {
-    into[at] = value;
-    const rounded = into[at]!;
-    if (rounded - rounded === 0) return undefined;
-  }
+  const kind = putNumber(into, at, value);
+  if (kind === 'number') return undefined;
   const column = columns[at % columns.length]!;
-  if (value === null || Number.isNaN(value)) {
-    into[at] = Number.NaN;
+  if (kind === 'missing') {
     return column.nullable ? undefined : missing(column, at, columns.length);
   }
   return refuse(
@@ -97,7 +112,8 @@ const missing = (column: FeatureColumn, at: number, width: number): Refusal =>
 const place = (column: FeatureColumn, at: number, width: number): string =>
   `Feature ${column.name} of row ${Math.floor(at / width)}`;
 
-const describe = (value: unknown): string =>
+/** What was found, short enough for a sentence. */
+export const describe = (value: unknown): string =>
   typeof value === 'number'
     ? String(value)
     : `${typeof value} ${JSON.stringify(value)?.slice(0, 40)}`;

@@ -1,8 +1,9 @@
 // Which policy answers, on which features, and why: from a caller's words to a recorded score.
 export type { Explanation } from './explanation.ts';
-export { type FeatureColumn, putFeature, putRow } from './featureRow.ts';
+export { putRow } from './featureRow.ts';
 export { checkHandshake } from './handshake.ts';
-export { choosePolicy } from './policy.ts';
+export { type ModelInput, modelInputs } from './modelInput.ts';
+export { choosePolicy, treesWeight } from './policy.ts';
 export {
   type Answer,
   checkExpiry,
@@ -17,4 +18,6 @@ export {
   type RecordSink,
 } from './recorder.ts';
 export { isRefusal, type Refusal, type RefusalReason, refusalStatus, refuse } from './refusal.ts';
+export { type Fallback, fallbackReasons } from './scoring.ts';
 export { targetWeight } from './target.ts';
+export { putWindow } from './window.ts';

@@ -1,4 +1,4 @@
-// Which policy answers. The manifest says which ones its artifact can answer with.
+// Which policy answers, and what share the trees have in it. The manifest says which ones its artifact can answer with.
 
 import { type Policy, policySchema } from '../../core/index.ts';
 import type { ServedManifest } from '../load/index.ts';
@@ -6,7 +6,7 @@ import { type Refusal, refuse } from './refusal.ts';
 
 /**
  * The policy that answers a request.
- * @param manifest its `policy` is the default, the first one allowed if none was promoted
+ * @param manifest its `policy` is the default; if none was promoted the trees alone, where there are trees
  * @param requested what the caller asks for, undefined = the default
  * @returns a refusal `malformed` for what is no policy, `policy_not_allowed` for one that the artifact lacks
  */
@@ -15,7 +15,7 @@ export function choosePolicy(
   requested: unknown,
 ): Policy | Refusal {
   const allowed = manifest.policies_allowed;
-  const wanted = requested ?? manifest.policy ?? allowed[0];
+  const wanted = requested ?? manifest.policy ?? unpromoted(allowed);
   const known = allowed.find((policy) => policy === wanted);
   if (known !== undefined) return known;
   if (!policySchema.safeParse(wanted).success) {
@@ -28,4 +28,16 @@ export function choosePolicy(
     'policy_not_allowed',
     `The artifact answers ${allowed.join(', ')}; it holds no model for ${String(wanted)}.`,
   );
+}
+
+/** Nothing was promoted: the answer is for comparison only, and the trees need the least to give one. */
+const unpromoted = (allowed: readonly Policy[]): Policy | undefined =>
+  allowed.find((policy) => policy === 'tabular_only') ?? allowed[0];
+
+const blendPrefix = 'blend_alpha_';
+
+/** Weight of the trees in a policy's score, in [0, 1]; the network has the rest. */
+export function treesWeight(policy: Policy): number {
+  if (policy === 'tabular_only') return 1;
+  return policy === 'nn_only' ? 0 : Number(policy.slice(blendPrefix.length));
 }

@@ -1,8 +1,9 @@
 // Predictions on their way to the store: a bounded queue beside the request path. A slow or failing store
 // costs records, which are counted, never latency.
 
-import type { Policy } from '../../core/index.ts';
+import type { Policy, ScoreSource } from '../../core/index.ts';
 import type { Explanation } from './explanation.ts';
+import type { Fallback, ScoreParts } from './scoring.ts';
 
 /** One answered request, as it is kept. */
 export interface PredictionRecord {
@@ -11,6 +12,7 @@ export interface PredictionRecord {
   readonly artifact_digest: string;
   readonly model_name: string;
   readonly model_version: string;
+  /** the policy that answered: `tabular_only` in a fall-back */
   readonly policy: Policy;
   /** Unix ms at which the answer was made */
   readonly answered_at: number;
@@ -20,8 +22,14 @@ export interface PredictionRecord {
   readonly times: readonly number[] | null;
   /** [rows*F] row-major, NaN = missing */
   readonly features: Float32Array;
+  /** [rows*L*C] row-major, NaN = missing; null if the policy needs none or none was sent */
+  readonly sequences: Float32Array | null;
   /** [rows] */
   readonly scores: Float64Array;
+  readonly score_source: ScoreSource;
+  readonly fallback: Fallback | null;
+  /** null unless the network had a say */
+  readonly parts: ScoreParts | null;
   /** `{rows: [...]}`, one per row, where one was asked for */
   readonly explanation: { readonly rows: readonly Explanation[] } | null;
 }

@@ -87,7 +87,7 @@ describe('from training to HTTP', function () {
     const publicKeysPem = [readFileSync(join(out, 'keys', 'signing.pub.pem'), 'utf8')];
     const model = await loadModel({ dir: path, publicKeysPem, nowMs: asOf });
     try {
-      return await model.score(features, rows);
+      return await model.trees!.score(features, rows);
     } finally {
       await model.close();
     }

@@ -1,9 +1,12 @@
-// A model without a file: a linear score, so that what a handler answers can be computed by hand.
+// A model without a file: linear scores, so that what a handler answers can be computed by hand.
 
-import type { LoadedModel } from '../../serving/load/index.ts';
+import type { LoadedModel, LoadedNetwork, LoadedTrees } from '../../serving/load/index.ts';
 
 /** Weights of the three columns; the second may be missing and then adds nothing. */
 export const weights = [1, 10, 100] as const;
+
+/** Weights of the fake network's window, [2 bars, 2 channels]; a missing value adds nothing. */
+export const windowWeights = [1, 2, 4, 8] as const;
 
 /** Sizing that asks for twice the score, at most fully long or short, at no cost. */
 const trade: LoadedModel['manifest']['trade'] = {
@@ -35,10 +38,47 @@ const trade: LoadedModel['manifest']['trade'] = {
 
 /** What replaces parts of the fake. */
 export interface FakeOptions {
-  readonly score?: LoadedModel['score'];
+  readonly score?: LoadedTrees['score'];
+  readonly nn?: Partial<LoadedNetwork>;
 }
 
-/** A loaded model named `liquid`, version `7`, columns `a`, `b` (nullable), `c`. */
+const linear = (all: readonly number[]) => (values: Float32Array, rows: number) =>
+  Float64Array.from({ length: rows }, (_, row) =>
+    all.reduce((sum, weight, j) => sum + weight * (values[row * all.length + j]! || 0), 0),
+  );
+
+const scoreRows = linear(weights);
+const scoreWindows = linear(windowWeights);
+
+function fakeTrees(score?: LoadedTrees['score']): LoadedTrees {
+  return {
+    score: score ?? (async (features, rows) => scoreRows(features, rows)),
+    contributions: (row) => ({
+      base: 0,
+      contributions: Float64Array.of(...weights.map((weight, j) => weight * (row[j]! || 0))),
+    }),
+  };
+}
+
+/** Two bars of two channels `u` and `v`. */
+export function fakeNetwork(changes: Partial<LoadedNetwork> = {}): LoadedNetwork {
+  return {
+    nTokens: 2,
+    channels: ['u', 'v'],
+    score: async (windows, rows) => scoreWindows(windows, rows),
+    contributions: async (window) => {
+      const only = (channel: number) =>
+        scoreWindows(
+          window.map((value, at) => (at % 2 === channel ? value : 0)),
+          1,
+        )[0]!;
+      return { base: 0, contributions: Float64Array.of(only(0), only(1)) };
+    },
+    ...changes,
+  };
+}
+
+/** A loaded model of trees named `liquid`, version `7`, columns `a`, `b` (nullable), `c`. */
 export function fakeModel({ score }: FakeOptions = {}): LoadedModel {
   const column = (name: string, nullable: boolean) => ({
     name,
@@ -47,8 +87,6 @@ export function fakeModel({ score }: FakeOptions = {}): LoadedModel {
     nullable,
     source: 'bars' as const,
   });
-  const linear = (features: Float32Array, row: number) =>
-    weights.reduce((sum, weight, j) => sum + weight * (features[row * 3 + j]! || 0), 0);
   return {
     manifest: {
       model_name: 'liquid',
@@ -68,14 +106,36 @@ export function fakeModel({ score }: FakeOptions = {}): LoadedModel {
     },
     digest: 'd'.repeat(64),
     keyHint: 'k'.repeat(64),
-    score:
-      score ??
-      (async (features, rows) =>
-        Float64Array.from({ length: rows }, (_, i) => linear(features, i))),
-    contributions: (row) => ({
-      base: 0,
-      contributions: Float64Array.of(...weights.map((weight, j) => weight * (row[j]! || 0))),
-    }),
+    trees: fakeTrees(score),
+    network: null,
     close: async () => {},
+  };
+}
+
+/** The blend that {@link fakeEnsemble} was promoted with: a quarter trees. */
+export const fakeBlend = 'blend_alpha_0.25';
+
+/** The same with a network beside the trees. */
+export function fakeEnsemble(options: FakeOptions = {}): LoadedModel {
+  const model = fakeModel(options);
+  const policies_allowed: LoadedModel['manifest']['policies_allowed'] = [
+    fakeBlend,
+    'nn_only',
+    'tabular_only',
+  ];
+  return {
+    ...model,
+    manifest: { ...model.manifest, policies_allowed, policy: fakeBlend },
+    network: fakeNetwork(options.nn),
+  };
+}
+
+/** A network without trees. */
+export function fakeNetworkModel(options: FakeOptions = {}): LoadedModel {
+  const model = fakeEnsemble(options);
+  return {
+    ...model,
+    manifest: { ...model.manifest, policies_allowed: ['nn_only'], policy: 'nn_only' },
+    trees: null,
   };
 }

@@ -255,6 +255,28 @@ export function conformance(name: string, open: () => Promise<Database>): void {
         const broken = makePrediction({ scores: Float64Array.of(Number.NaN) });
         expect((await failure(recordPredictions(db, [broken]))).code).to.equal('not_canonical');
       });
+
+      it('keep what the network was shown, what each part gave, and a fall-back that says so', async () => {
+        const blended = makePrediction({
+          policy: 'blend_alpha_0.25',
+          sequences: Float32Array.of(1.5, Number.NaN, -0, 1e-40),
+          parts: { tabular: Float64Array.of(0.1, 0.2), nn: Float64Array.of(-0.3, 1 / 3) },
+        });
+        const alone = makePrediction({ parts: { tabular: null, nn: Float64Array.of(1, 2) } });
+        const fallback = { from: 'nn_only', reason: 'network_failed' };
+        const fallen = makePrediction({ score_source: 'fallback', fallback });
+        await recordPredictions(db, [blended, alone, fallen]);
+        for (const row of [blended, alone, fallen]) {
+          expect(await findPrediction(db, row.prediction_id)).to.deep.equal(row);
+        }
+        for (const lie of [
+          makePrediction({ score_source: 'fallback' }),
+          makePrediction({ fallback }),
+        ]) {
+          const { code } = await failure(recordPredictions(db, [lie]));
+          expect(code).to.equal('database_refused');
+        }
+      });
     });
 
     describe('text', () => {

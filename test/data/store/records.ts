@@ -110,7 +110,11 @@ export function makePrediction(overrides: Partial<PredictionRow> = {}): Predicti
     symbols: ['BTCUSDT', 'ETHUSDT'],
     times: [1_700_000_000_000, 1_700_000_000_000],
     features: Float32Array.of(0.1, Number.NaN, -0, 3e38),
+    sequences: null,
     scores: Float64Array.of(0.1 + 0.2, -1e-300),
+    score_source: 'model',
+    fallback: null,
+    parts: null,
     explanation: { missing: ['b'], contributions: { a: 0.25 } },
     ...overrides,
   };

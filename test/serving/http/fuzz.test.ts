@@ -81,7 +81,7 @@ describe('fuzzed bodies', () => {
     const random = createRandom(20261122);
     const service = createService({
       limits: { maxBodyBytes: 100_000, maxRows: 64, maxInFlight: 16 },
-      metrics: createMetrics({ refusalReasons: [], processMetrics: false }),
+      metrics: createMetrics({ refusalReasons: [], fallbackReasons: [], processMetrics: false }),
       clock: () => 0,
       monotonicMs: () => 0,
       onFault: () => {},
@@ -91,6 +91,7 @@ describe('fuzzed bodies', () => {
         monotonicMs: () => 0,
         deadlineMs: 1,
         recorder: undefined,
+        onFault: () => {},
       }),
     });
     service.install(fakeModel());

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import type { LoadedModel } from '../../../serving/load/index.ts';
+import type { LoadedModel, LoadedTrees } from '../../../serving/load/index.ts';
 import { fakeModel } from '../fakeModel.ts';
 import { run } from './running.ts';
 
@@ -10,7 +10,7 @@ const body = { inputs: [{ name: 'features', shape: [1, 3], datatype: 'FP64', dat
 /** A model whose answers wait until they are let go. */
 function heldModel(): { model: LoadedModel; waiting: () => number; letGo: () => void } {
   const waiting: (() => void)[] = [];
-  const score: LoadedModel['score'] = (_features, rows) =>
+  const score: LoadedTrees['score'] = (_features, rows) =>
     new Promise((resolve) => {
       waiting.push(() => resolve(new Float64Array(rows)));
     });

@@ -158,7 +158,11 @@ describe('Open Inference Protocol v2', () => {
     it('answers the output that is asked for, and knows no other', async () => {
       const { status } = await server.post(infer, body({}, { outputs: [{ name: 'score' }] }));
       expect(status).to.equal(200);
-      await refused(body({}, { outputs: [{ name: 'label' }] }), 400, 'one output named score');
+      await refused(
+        body({}, { outputs: [{ name: 'label' }] }),
+        400,
+        'outputs are score, each once; asked for label',
+      );
     });
 
     it('lets unknown keys of other vendors’ clients pass', async () => {
@@ -171,9 +175,9 @@ describe('Open Inference Protocol v2', () => {
       ['an empty body', '', 'not JSON'],
       ['no object', '[]', 'Not an inference request'],
       ['no inputs', '{}', 'inputs'],
-      ['an empty list of inputs', { inputs: [] }, 'one input named features'],
-      ['two inputs', { inputs: [input(), input()] }, 'one input named features'],
-      ['another input', body({ name: 'x' }), 'one input named features'],
+      ['an empty list of inputs', { inputs: [] }, 'takes features [rows, 3]; found'],
+      ['two inputs', { inputs: [input(), input()] }, 'takes features [rows, 3]; found'],
+      ['another input', body({ name: 'x' }), 'takes features [rows, 3]; found'],
       ['a vector', body({ shape: [3] }), 'shape [rows, 3]'],
       ['another width', body({ shape: [1, 4] }), 'shape [rows, 3]'],
       ['no rows', body({ shape: [0, 3], data: [] }), 'shape [rows, 3]'],

@@ -3,7 +3,12 @@
 import { createService, routesOf, type Service, startServer } from '../../../serving/http/index.ts';
 import type { LoadedModel } from '../../../serving/load/index.ts';
 import { createMetrics } from '../../../serving/monitor/index.ts';
-import { createPredictor, type Recorder, refusalStatus } from '../../../serving/route/index.ts';
+import {
+  createPredictor,
+  fallbackReasons,
+  type Recorder,
+  refusalStatus,
+} from '../../../serving/route/index.ts';
 import { fakeModel } from '../fakeModel.ts';
 
 /** What a test sets; everything else is the default. */
@@ -48,6 +53,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const metrics = createMetrics({
     refusalReasons: Object.keys(refusalStatus),
+    fallbackReasons,
     processMetrics: false,
   });
   const service = createService({
@@ -69,6 +75,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
       monotonicMs,
       deadlineMs: options.deadlineMs ?? 60_000,
       recorder: options.recorder,
+      onFault: (error) => faults.push(error),
     }),
   });
   if (options.model !== null) service.install(options.model ?? fakeModel());
