@@ -222,7 +222,11 @@ command(
 )
   .requiredOption('--artifact <dir>', 'artifact directory')
   .requiredOption('--data <dir>', 'bar store folder, as printed by data import')
-  .option('--policy <policy>', 'which score decides', policy, 'tabular_only')
+  .option(
+    '--policy <policy>',
+    'which score decides; default: the promoted policy, without one the trees where there are any',
+    policy,
+  )
   .addOption(runSourceOption().default('maintenance'))
   .option(
     '--data-regime <regime>',

@@ -121,7 +121,7 @@ describe('the command line: an interrupted retrain', function () {
     const out = join(folder, 'cancelled');
     const { child, ended } = retrain(out);
     child.stderr!.on('data', (text: string) => {
-      if (text.includes('train: fold 2/')) child.kill('SIGINT');
+      if (text.includes('trees: fold 2/')) child.kill('SIGINT');
     });
     const stopped = await ended;
     expect(stopped.exit).to.equal(1);

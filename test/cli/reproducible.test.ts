@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import { neuralConfig, writeConfig } from '../training/retrain/smallConfig.ts';
 import { contentOf, documentOf, sluice } from './sluice.ts';
 
 describe('the command line: reproducibility', function () {
@@ -15,8 +15,8 @@ describe('the command line: reproducibility', function () {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('finds one artifact digest for 1 and for 2 threads, the one that retrain makes', async () => {
-    const config = writeConfig(folder, smallConfig());
+  it('finds one artifact digest for 1, 2 and 3 threads, network and all: the one that retrain makes', async () => {
+    const config = writeConfig(folder, neuralConfig());
     const common = ['--config', config, '--as-of', '2026-01-31', '--json', '--no-progress'];
     const verified = await sluice(
       'verify-reproducible',
@@ -26,13 +26,13 @@ describe('the command line: reproducibility', function () {
     );
     expect(verified.exit, verified.stderr).to.equal(0);
     const { ok, threads, digests } = documentOf(verified) as Record<string, unknown[]>;
-    expect({ ok, threads }).to.deep.equal({ ok: true, threads: [1, 2] });
-    expect(digests![0]).to.equal(digests![1]);
+    expect({ ok, threads }).to.deep.equal({ ok: true, threads: [1, 2, 3] });
+    expect(new Set(digests).size).to.equal(1);
     expect(readdirSync(folder), 'it works in folders of its own').to.deep.equal(['config.json']);
 
     const out = join(folder, 'out');
     const retrained = documentOf(await sluice('retrain', ...common, '--out', out));
     expect((retrained.artifact as { digest: string }).digest).to.equal(digests![0]);
-    expect(contentOf(join(out, 'models')).size).to.equal(12);
+    expect(contentOf(join(out, 'models')).size).to.equal(6 + 7); // of the baseline and of the ensemble
   });
 });

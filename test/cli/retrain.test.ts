@@ -13,48 +13,9 @@ import {
 } from '../../core/index.ts';
 import { finishedRuns, openDatabase } from '../../data/store/index.ts';
 import { smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import { retrainSchema } from './retrainSchema.ts';
 import { contentOf, documentOf, type Ended, leftovers, sluice } from './sluice.ts';
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const probability = z.number().min(0).max(1).nullable();
-const windowSchema = z.strictObject({
-  metrics: runMetricsSchema,
-  statistics: z.strictObject({
-    psr_2012_v1: probability,
-    psr_2025_v1: probability,
-    dsr_2014_v1: probability,
-    min_trl_2012_days: z.union([z.number().positive(), z.literal('infinite'), z.null()]),
-    trial_count: z.int().positive(),
-    note: z.string().nullable(),
-  }),
-  rank_ic: z.number().min(-1).max(1).nullable(),
-});
-const retrainSchema = z.strictObject({
-  run_id: z.string().min(1),
-  run_source: z.literal('smoke'),
-  data_version: digest,
-  feature_version: digest,
-  seed: z.literal(7),
-  as_of: z.literal('2026-01-31T00:00:00.000Z'),
-  arms: z.array(
-    z.strictObject({
-      policy: z.enum(['tabular_only', 'frozen_baseline', 'ridge', 'zero']),
-      validation: windowSchema,
-      forward_oos: windowSchema,
-      promoted: z.boolean().nullable(),
-      reasons: z.array(z.string()),
-    }),
-  ),
-  gate: z.looseObject({
-    status: z.literal('insufficient_observation'),
-    data_regime: z.literal('prod_live'),
-    reasons: z.array(z.string()).min(1),
-    run_ids: z.array(z.string()).length(0),
-  }),
-  artifact: z.strictObject({ path: z.string(), digest }),
-  report: z.string(),
-  seconds: z.number().positive(),
-});
 type Retrained = z.infer<typeof retrainSchema>;
 
 describe('the command line: retrain on a simulated market', function () {
@@ -97,7 +58,7 @@ describe('the command line: retrain on a simulated market', function () {
       ['zero', null],
     ]);
     expect(retrained.arms[0]!.reasons).to.not.deep.equal([]);
-    expect(ended.stderr).to.contain('train: fold 1/6').and.to.contain('record: store');
+    expect(ended.stderr).to.contain('trees: fold 1/6').and.to.contain('record: store');
   });
 
   it('leaves a whole folder: bars, keys, artifacts, report, and nothing in preparation', () => {
@@ -333,7 +294,7 @@ describe('the command line: retrain on a simulated market', function () {
       node: z.literal(process.version),
       cores: z.int().positive(),
       lightgbm: z.looseObject({ version: z.string(), openmp: z.boolean() }),
-      tsmixer: z.strictObject({ cpu: z.boolean(), cuda: z.boolean() }),
+      tsmixer: z.strictObject({ cpu: z.string(), cuda: z.literal(false) }),
       gpu: z.strictObject({ name: z.string(), driver: z.string() }).nullable(),
       database: z.strictObject({
         kind: z.literal('embedded'),
@@ -341,6 +302,9 @@ describe('the command line: retrain on a simulated market', function () {
         error: z.null(),
       }),
     }).parse(documentOf(ended));
-    expect((await sluice('doctor', '--out', out)).stdout).to.match(/LightGBM +4\./);
+    const { stdout } = await sluice('doctor', '--out', out);
+    expect(stdout)
+      .to.match(/LightGBM +4\./)
+      .and.to.match(/TSMixer +cpu [a-z0-9]+,/);
   });
 });

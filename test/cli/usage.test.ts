@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { errorRegistry } from '../../core/index.ts';
-import { smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import { neuralConfig, smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
 import { documentOf, filesBelow, sluice } from './sluice.ts';
 
 const errorSchema = z.strictObject({
@@ -26,6 +26,9 @@ describe('the command line: bad usage', function () {
     out = join(folder, 'out');
     writeConfig(folder, smallConfig());
     writeConfig(folder, { ...smallConfig(), sead: 7 }, 'unknown-key.json');
+    const { tsmixer, ...neural } = neuralConfig();
+    const misspelt = { ...tsmixer, channels: ['log_retrun_1'] };
+    writeConfig(folder, { ...neural, tsmixer: misspelt }, 'unknown-channel.json');
     const data = join(folder, 'data', 'market');
     mkdirSync(data, { recursive: true });
     mkdirSync(join(folder, 'empty'));
@@ -96,6 +99,24 @@ describe('the command line: bad usage', function () {
       args: retrain('--config', 'FOLDER/unknown-key.json'),
       code: 'config_invalid',
       says: /unknown key "sead", did you mean "seed"/,
+    },
+    {
+      title: 'an unknown engine',
+      args: ['train', 'tsmixer', '--engine', 'torch', '--out', 'OUT'],
+      code: 'bad_usage',
+      says: /--engine.*native, tfjs/,
+    },
+    {
+      title: 'a training without a network in the config',
+      args: ['train', 'tsmixer', '--config', 'FOLDER/config.json', '--out', 'OUT'],
+      code: 'config_invalid',
+      says: /tsmixer section; found null/,
+    },
+    {
+      title: 'a channel that is no feature',
+      args: ['train', 'tsmixer', '--config', 'FOLDER/unknown-channel.json', '--out', 'OUT'],
+      code: 'config_invalid',
+      says: /channels out of log_return_1.*found log_retrun_1/,
     },
     {
       title: 'a seed that no generator takes',
@@ -173,6 +194,7 @@ describe('the command line: bad usage', function () {
     const groups = [
       'data import',
       'data simulate',
+      'train tsmixer',
       ...['keygen', 'sign', 'verify', 'inspect'].map((n) => `artifact ${n}`),
     ];
     const helps = await Promise.all(

@@ -2,30 +2,41 @@
 
 import type { Policy } from '../../core/index.ts';
 import type { Dataset } from '../../data/dataset/index.ts';
+import { ownScores, policyScores } from '../../models/backtest/index.ts';
 import type { TradeConfig } from '../../models/trade/index.ts';
 import type { AlphaCandidate } from '../report/index.ts';
 import type { Span } from '../validate/index.ts';
-import { meanDailyReturn, runWindow } from './arms.ts';
-import { policyScores } from './seam.ts';
+import { type Arm, meanDailyReturn, runWindow } from './arms.ts';
 
 /** Name of the blend with this weight of the trees. */
 export const blendPolicy = (alpha: number): Policy => `blend_alpha_${alpha}`;
 
+/** Grids of scores of trees and network, [S*T] each. */
+export interface PartScores {
+  readonly tabular: Float64Array;
+  readonly nn: Float64Array;
+}
+
+/** A policy with a network as an arm: where the network lacks, the trees answer, as they would in serving. */
+export const policyArm = (policy: Policy, { tabular, nn }: PartScores): Arm => ({
+  policy,
+  grid: policyScores(policy, tabular, nn),
+  own: ownScores(policy, tabular, nn),
+});
+
 /**
  * Runs each candidate's blend through validation. The largest mean daily return after cost wins, the first of equals.
  * Nothing outside the span is looked at.
- * @param tabular @param nn [S*T] scores on the panel's grid
  */
 export function chooseAlpha(
   dataset: Dataset,
   validation: Span,
-  { tabular, nn }: { readonly tabular: Float64Array; readonly nn: Float64Array },
+  parts: PartScores,
   alphas: readonly number[],
   trade: TradeConfig,
 ): { readonly alpha: number; readonly candidates: readonly AlphaCandidate[] } {
   const candidates = alphas.map((alpha) => {
-    const policy = blendPolicy(alpha);
-    const arm = { policy, grid: policyScores(policy, tabular, nn) };
+    const arm = policyArm(blendPolicy(alpha), parts);
     const { metrics } = runWindow(dataset, arm, validation, trade);
     return {
       alpha,

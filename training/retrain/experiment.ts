@@ -3,7 +3,7 @@
 import type { Policy, Progress } from '../../core/index.ts';
 import { type Dataset, datasetDigest } from '../../data/dataset/index.ts';
 import type { FeatureSpec } from '../../data/feature/index.ts';
-import { scorePanel } from '../../models/backtest/index.ts';
+import { scorePanel, scoreSequences } from '../../models/backtest/index.ts';
 import { type Scorer, sequenceScorer } from '../../models/score/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
@@ -12,7 +12,7 @@ import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { Spans } from '../validate/index.ts';
 import { type Arm, type ArmRun, type ArmRuns, decisionsOf, runArm, scoresOfRows } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
-import { blendPolicy, chooseAlpha } from './ensemble.ts';
+import { blendPolicy, chooseAlpha, policyArm } from './ensemble.ts';
 import {
   type CrossValidation,
   crossValidate,
@@ -23,7 +23,6 @@ import {
 import { type NeuralStage, runNeuralStage, type TeacherFor } from './neuralStage.ts';
 import { judgePolicies, returnInterval, statisticsOf } from './promotion.ts';
 import type { Samples } from './samples.ts';
-import { policyScores, scoreSequences } from './seam.ts';
 import { calibrationBins } from './skill.ts';
 import { teacherFor } from './teacher.ts';
 import { walkForwardArms } from './walkForwardArms.ts';
@@ -170,14 +169,11 @@ function networkArms(
   const names = network.channels.map(({ name }) => name);
   const scorer = sequenceScorer(network);
   const nn = scoreSequences(featureSpec, names, scorer, panel, { from, to }, signal);
+  const parts = { tabular, nn };
   const { alphas } = config.ensemble;
-  const choice = chooseAlpha(dataset, spans.validation, { tabular, nn }, alphas, config.trade);
-  const blend = blendPolicy(choice.alpha);
+  const choice = chooseAlpha(dataset, spans.validation, parts, alphas, config.trade);
   return {
-    arms: [
-      { policy: 'nn_only', grid: nn },
-      { policy: blend, grid: policyScores(blend, tabular, nn), own: nn },
-    ],
+    arms: [policyArm('nn_only', parts), policyArm(blendPolicy(choice.alpha), parts)],
     ensemble: { alpha: choice.alpha, alpha_candidates: choice.candidates },
   };
 }

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { type Clock, digestOf, type Progress, SluiceError, silent } from '../../core/index.ts';
+import { scoreSequences } from '../../models/backtest/index.ts';
 import { sequenceScorer } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmWindow, NeuralReport } from '../report/index.ts';
@@ -15,7 +16,6 @@ import { type NeuralStage, runNeuralStage } from './neuralStage.ts';
 import { originOf, signingKey } from './origin.ts';
 import { returnInterval, statisticsOf } from './promotion.ts';
 import { prepareSamples, type Samples, windowsOf } from './samples.ts';
-import { scoreSequences } from './seam.ts';
 import { type Stage, stagedProgress } from './stages.ts';
 import { teacherFor } from './teacher.ts';
 

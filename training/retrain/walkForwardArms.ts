@@ -5,11 +5,10 @@
 import type { Fold } from '../validate/index.ts';
 import { type Arm, type ArmRun, cellOf, runWindow } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
-import { blendPolicy } from './ensemble.ts';
+import { blendPolicy, policyArm } from './ensemble.ts';
 import { type CrossValidation, type FitContext, fitFinal, fitRidgeOn, rowsOf } from './fit.ts';
 import { predictRows, trainNetworks } from './network.ts';
 import type { NeuralStage, TeacherFor } from './neuralStage.ts';
-import { policyScores } from './seam.ts';
 import { rowsWithWindow } from './sequences.ts';
 
 /** What the arms are made of. */
@@ -48,7 +47,7 @@ export async function walkForwardArms(
   }
   const arms: Arm[] = [
     { policy: 'tabular_only', grid: grids.tabular },
-    ...(neural === null ? [] : networkArms(grids, alpha)),
+    ...(neural === null ? [] : [policyArm('nn_only', grids), policyArm(blendPolicy(alpha), grids)]),
     { policy: 'frozen_baseline', grid: grids.baseline },
     { policy: 'ridge', grid: grids.ridge },
     { policy: 'zero', grid: grids.zero },
@@ -57,17 +56,6 @@ export async function walkForwardArms(
   return new Map(
     arms.map((arm) => [arm.policy, runWindow(dataset, arm, span, config.trade)] as const),
   );
-}
-
-function networkArms(
-  { tabular, nn }: { readonly tabular: Float64Array; readonly nn: Float64Array },
-  alpha: number,
-): Arm[] {
-  const policy = blendPolicy(alpha);
-  return [
-    { policy: 'nn_only', grid: nn },
-    { policy, grid: policyScores(policy, tabular, nn), own: nn },
-  ];
 }
 
 /** The chosen lambda and epochs, the first seed, on the training rows of a fold; its teacher has seen no other row. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { projectPath, SluiceError } from '../../../core/index.ts';
-import { configDigest } from '../../../training/retrain/config.ts';
+import { candidateCount, configDigest } from '../../../training/retrain/config.ts';
 import { type RetrainConfig, readRetrainConfig } from '../../../training/retrain/index.ts';
-import { smallConfig, writeConfig } from './smallConfig.ts';
+import { neuralConfig, smallConfig, writeConfig } from './smallConfig.ts';
 
 type Json = Record<string, unknown>;
 
@@ -86,15 +86,37 @@ describe('retrain: config', () => {
     expect(() => readRetrainConfig(join(folder, 'none.json'))).to.throw(SluiceError, 'none.json');
   });
 
-  it('has a digest that changes with every leaf but the two thread counts', () => {
-    const config = smallConfig();
+  it('has a digest that changes with every leaf but the thread counts', () => {
+    const config = neuralConfig();
     const before = configDigest(config);
     const leaves = leavesOf(config);
-    expect(leaves.length).to.be.above(70);
+    expect(leaves.length).to.be.above(90);
     const ignored = leaves
       .filter((path) => configDigest(flipped(config, path)) === before)
       .map((path) => path.join('.'));
-    expect(ignored.sort()).to.deep.equal(['baseline.threads', 'gbdt.threads']);
+    expect(ignored.sort()).to.deep.equal(['baseline.threads', 'gbdt.threads', 'tsmixer.threads']);
+  });
+
+  it('takes a config without a network, and names what is wrong with one', () => {
+    expect(readRetrainConfig(writeConfig(folder, smallConfig())).tsmixer).to.equal(null);
+    const error = refusalOf((config) => {
+      const { tsmixer } = neuralConfig();
+      config.tsmixer = { ...tsmixer, teacher_lambdas: [0.5, 0.5], channls: [], seeds: 0 };
+      config.ensemble = { alphas: [0.5, 1] };
+    });
+    expect(error.context.violations).to.have.length(4);
+    expect(error.message)
+      .to.contain('tsmixer: unknown key "channls", did you mean "channels"?')
+      .and.to.contain('tsmixer.teacher_lambdas: must be distinct')
+      .and.to.contain('tsmixer.seeds')
+      .and.to.contain('ensemble.alphas.1');
+  });
+
+  it('counts what a run compares on validation: the trees, each lambda, each alpha', () => {
+    expect(candidateCount(smallConfig())).to.equal(1);
+    const config = neuralConfig();
+    expect(candidateCount(config)).to.equal(1 + 2 + 2);
+    expect(candidateCount({ ...config, ensemble: { alphas: [0.5] } })).to.equal(1 + 2 + 1);
   });
 
   it('has one digest for one config, however its keys are ordered', () => {
