@@ -3,7 +3,7 @@ export type { Explanation } from './explanation.ts';
 export { putRow } from './featureRow.ts';
 export { checkHandshake } from './handshake.ts';
 export { type ModelInput, modelInputs } from './modelInput.ts';
-export { choosePolicy, treesWeight } from './policy.ts';
+export { choosePolicy } from './policy.ts';
 export {
   type Answer,
   checkExpiry,

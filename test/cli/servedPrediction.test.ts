@@ -1,11 +1,21 @@
-// From training to an answer over HTTP: what is served for a row is what LightGBM itself predicts for it, bit for bit.
+// From training to an answer over HTTP: what is served for a row is what LightGBM itself predicts for it, bit for bit,
+// and what is served for a window is what the backtest scored, within the rounding of float32.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type CommandIo, silent, systemClock } from '../../core/index.ts';
+import { type CommandIo, type Policy, silent, systemClock } from '../../core/index.ts';
+import { createSequenceView, gatherWindow } from '../../data/dataset/index.ts';
 import { loadPanel } from '../../data/market/index.ts';
+import { openArtifact } from '../../models/artifact/index.ts';
+import { ownScores, scoreSequences } from '../../models/backtest/index.ts';
+import {
+  normaliseSeries,
+  sequenceScorer,
+  type TsmixerNetwork,
+  tsmixerTolerances,
+} from '../../models/score/index.ts';
 import { judgeRuns } from '../../serving/gate.ts';
 import { loadModel } from '../../serving/load/index.ts';
 import { serve } from '../../serving/main.ts';
@@ -15,7 +25,13 @@ import { fitFinal } from '../../training/retrain/fit.ts';
 import type { RetrainConfig } from '../../training/retrain/index.ts';
 import { prepareSamples } from '../../training/retrain/samples.ts';
 import { needsSharedData, sharedData } from '../sharedData.ts';
-import { asOf, realConfig, smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import {
+  asOf,
+  neuralConfig,
+  realConfig,
+  smallConfig,
+  writeConfig,
+} from '../training/retrain/smallConfig.ts';
 
 const ioOf = (signal: AbortSignal): CommandIo => ({
   env: { LOG_LEVEL: 'silent' },
@@ -32,6 +48,29 @@ interface Scored {
   readonly width: number;
   readonly expected: Float64Array;
 }
+
+/** An input tensor on its way to a server. */
+interface Sent {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+const featuresOf = ({ features, rows, width }: Scored): Sent => ({
+  name: 'features',
+  shape: [rows, width],
+  values: features,
+});
+
+const jsonTensor = ({ name, shape, values }: Sent) => ({
+  ...{ name, shape, datatype: 'FP32' },
+  data: Array.from(values, (x) => (Number.isNaN(x) ? null : x)),
+});
+
+const rawTensor = ({ name, shape, values }: Sent) => ({
+  ...{ name, shape, datatype: 'FP32' },
+  parameters: { binary_data_size: values.byteLength },
+});
 
 describe('from training to HTTP', function () {
   this.timeout(300_000);
@@ -93,37 +132,40 @@ describe('from training to HTTP', function () {
     }
   }
 
-  /** Asks a server of its own for rows, as JSON and as raw tensors. */
-  async function viaHttp(out: string, { features, rows, width }: Scored, name: string) {
+  /** Asks a server of its own for the score of rows, as JSON and as raw tensors. */
+  async function viaHttp(out: string, inputs: readonly Sent[], name: string, policy?: string) {
     const stop = new AbortController();
     const { promise: ready, resolve } = Promise.withResolvers<string>();
     const ended = serve({ out, port: 0, onReady: resolve }, ioOf(stop.signal));
     try {
       const url = await Promise.race([ready, ended.then(() => '')]);
       const path = `${url}/v2/models/${name}/infer`;
-      const tensor = { name: 'features', shape: [rows, width], datatype: 'FP32' };
-      const data = Array.from(features, (x) => (Number.isNaN(x) ? null : x));
+      const asked = policy === undefined ? {} : { policy };
       const answer = await fetch(path, {
         method: 'POST',
-        body: JSON.stringify({ inputs: [{ ...tensor, data }] }),
+        body: JSON.stringify({ inputs: inputs.map(jsonTensor), parameters: asked }),
       });
-      const document = (await answer.json()) as { outputs: [{ data: number[] }]; error?: string };
+      const document = (await answer.json()) as {
+        outputs: [{ data: number[] }];
+        parameters: Record<string, string>;
+        error?: string;
+      };
       expect(answer.status, document.error).to.equal(200);
-      const parameters = { binary_data_size: features.byteLength };
       const head = Buffer.from(
         JSON.stringify({
-          parameters: { binary_data_output: true },
-          inputs: [{ ...tensor, parameters }],
+          parameters: { ...asked, binary_data_output: true },
+          outputs: [{ name: 'score' }],
+          inputs: inputs.map(rawTensor),
         }),
       );
       const raw = await fetch(path, {
         method: 'POST',
         headers: { 'inference-header-content-length': String(head.length) },
-        body: Buffer.concat([head, Buffer.from(features.buffer)]),
+        body: Buffer.concat([head, ...inputs.map(({ values }) => Buffer.from(values.buffer))]),
       });
       const at = Number(raw.headers.get('inference-header-content-length'));
       const binary = new Float64Array((await raw.arrayBuffer()).slice(at));
-      return { json: document.outputs[0].data, binary };
+      return { json: document.outputs[0].data, binary, said: document.parameters };
     } finally {
       stop.abort();
       await ended;
@@ -137,14 +179,14 @@ describe('from training to HTTP', function () {
       expect(few.rows).to.be.above(250);
       expect(new Set(few.expected).size, 'scores that differ').to.be.above(50);
       sameBits(await viaLoad(out, path, few), few.expected);
-      const { json, binary } = await viaHttp(out, few, config.name);
+      const { json, binary } = await viaHttp(out, [featuresOf(few)], config.name);
       sameBits(json, few.expected);
       sameBits(binary, few.expected);
       // the trainer's own golden rows are every so-many-th row of the data, with the scores of that run
       const rows: (number | null)[][] = golden.features;
       const features = Float32Array.from(rows.flat(), (x) => x ?? Number.NaN);
       const replayed = { ...few, features, rows: rows.length };
-      const { binary: again } = await viaHttp(out, replayed, config.name);
+      const { binary: again } = await viaHttp(out, [featuresOf(replayed)], config.name);
       sameBits(again, Float64Array.from(golden.scores.tabular));
       const all = scored(1);
       sameBits(await viaLoad(out, path, all), all.expected);
@@ -161,4 +203,63 @@ describe('from training to HTTP', function () {
     needsSharedData(this);
     await requireEqual('real', slow(realConfig()), sharedData());
   });
+
+  it('serves all three policies of an ensemble as the backtest scores them', async () => {
+    const config = slow(neuralConfig());
+    const { out, path, dataset, scored, close } = await trained('ensemble', config);
+    const network = openedNetwork(out, path);
+    const { nTokens, nChannels } = network.weights.shape;
+    const names = network.channels.map(({ name }) => name);
+    const { panel, featureSpec } = dataset;
+    const grid = scoreSequences(featureSpec, names, sequenceScorer(network), panel, null, never);
+    // rows from the whole of the data, without the first ones, whose windows begin before it
+    const all = scored(1);
+    close();
+    const view = createSequenceView(dataset, names, nTokens);
+    const valid = Array.from(view.windowsValid.keys()).filter(
+      (row) => view.windowsValid[row] === 1,
+    );
+    const rows = valid.filter((_, i) => i % Math.ceil(valid.length / 200) === 0);
+    const features = new Float32Array(rows.length * all.width);
+    const windows = new Float32Array(rows.length * nTokens * nChannels);
+    for (const [i, row] of rows.entries()) {
+      features.set(all.features.subarray(row * all.width, (row + 1) * all.width), i * all.width);
+      gatherWindow(view, row, windows, i * nTokens * nChannels);
+    }
+    const tabular = Float64Array.from(rows, (row) => all.expected[row]!);
+    const nn = Float64Array.from(rows, (row) => grid[view.windowEnds[row]!]!);
+    expect(new Set(nn).size, 'scores that differ').to.be.above(100);
+    const errors = tsmixerTolerances(
+      network.weights,
+      normaliseSeries(windows, network.channels),
+      rows.length,
+    );
+    const inputs = [
+      { name: 'features', shape: [rows.length, all.width], values: features },
+      { name: 'sequence', shape: [rows.length, nTokens, nChannels], values: windows },
+    ];
+    const { policies_allowed } = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8'));
+    expect(policies_allowed).to.have.length(3);
+    for (const policy of policies_allowed as Policy[]) {
+      const { json, binary, said } = await viaHttp(out, inputs, config.name, policy);
+      expect(said).to.include({ policy, score_source: 'model' });
+      sameBits(json, binary);
+      const expected = ownScores(policy, tabular, nn);
+      const far = expected.findIndex(
+        (score, i) => !(Math.abs(score - json[i]!) <= (policy === 'tabular_only' ? 0 : errors[i]!)),
+      );
+      expect(far, policy).to.equal(-1);
+    }
+    const [trees] = inputs;
+    const fallen = await viaHttp(out, [trees!], config.name, 'nn_only');
+    expect(fallen.said).to.include({ policy: 'tabular_only', score_source: 'fallback' });
+    sameBits(fallen.binary, tabular);
+  });
+
+  function openedNetwork(out: string, path: string): TsmixerNetwork {
+    const publicKeysPem = [readFileSync(join(out, 'keys', 'signing.pub.pem'), 'utf8')];
+    const verdict = openArtifact(path, { publicKeysPem, nowMs: asOf });
+    if (!verdict.ok || verdict.artifact.network === null) throw new Error(`no network in ${path}`);
+    return verdict.artifact.network;
+  }
 });
