@@ -141,11 +141,13 @@ function readGolden(bytes: Buffer): ParsedDocument<GoldenScores> {
 /** Channels are those of the network and among the features; trees take features as they are. */
 function channelViolations({ channels, weights }: Parts, manifest: Manifest | null): Violation[] {
   if (channels === null) return [];
-  const found: string[] = [];
   const names = channels.map(({ name }) => name);
-  if (manifest !== null && !partsOf(manifest.type).network && names.length > 0) {
-    found.push('has channels, but trees take features as they are');
+  const refused = (what: string) =>
+    violation('normalization_invalid', `${artifactFile.normalization} ${what}.`);
+  if (manifest !== null && !partsOf(manifest.type).network) {
+    return names.length === 0 ? [] : [refused('has channels, but trees take features as they are')];
   }
+  const found: string[] = [];
   if (weights !== null && names.length !== weights.shape.nChannels) {
     found.push(`has ${names.length} channels, the network ${weights.shape.nChannels}`);
   }
@@ -153,9 +155,7 @@ function channelViolations({ channels, weights }: Parts, manifest: Manifest | nu
   const known = new Set(manifest?.feature_schema.map(({ name }) => name) ?? names);
   const strangers = names.filter((name) => !known.has(name));
   if (strangers.length > 0) found.push(`names no features: "${strangers.join('", "')}"`);
-  return found.map((what) =>
-    violation('normalization_invalid', `${artifactFile.normalization} ${what}.`),
-  );
+  return found.map(refused);
 }
 
 /** Graphs have the sizes that the manifest gives, and a network gives one number. */

@@ -1,12 +1,21 @@
 import { expect } from 'chai';
 import { artifactFile, type Manifest, validateManifest } from '../../../models/artifact/index.ts';
-import { canonical, manifestOf, sampleArtifact } from './samples.ts';
+import {
+  canonical,
+  ensembleArtifact,
+  manifestOf,
+  networkArtifact,
+  sampleArtifact,
+} from './samples.ts';
 
 const { files } = sampleArtifact();
 
-/** Violations of the manifest after a change, as `code: message`. */
-function found(change: (manifest: Manifest & Record<string, unknown>) => void): string[] {
-  const manifest = manifestOf(files) as Manifest & Record<string, unknown>;
+/** Violations of a manifest after a change, as `code: message`. */
+function found(
+  change: (manifest: Manifest & Record<string, unknown>) => void,
+  of = files,
+): string[] {
+  const manifest = manifestOf(of) as Manifest & Record<string, unknown>;
   change(manifest);
   return validateManifest(canonical(manifest)).violations.map(
     ({ code, message }) => `${code}: ${message}`,
@@ -149,6 +158,75 @@ describe('a manifest', () => {
         .and.to.match(message);
     });
   }
+
+  const ensemble = ensembleArtifact().files;
+  const network = networkArtifact().files;
+  const blend = 'blend_alpha_0.25' as const;
+  const mixed: [string, typeof files, (manifest: Manifest) => unknown, RegExp][] = [
+    [
+      'an ensemble that withholds a policy',
+      ensemble,
+      (m) => {
+        m.policies_allowed = ['tabular_only', blend];
+      },
+      /allows tabular_only, nn_only, blend_alpha_0.25, found tabular_only, blend_alpha_0.25/,
+    ],
+    [
+      'an ensemble with a second blend',
+      ensemble,
+      (m) => m.policies_allowed.push('blend_alpha_0.5'),
+      /allows tabular_only, nn_only, blend_alpha_0.25, found/,
+    ],
+    [
+      'a network that answers for trees',
+      network,
+      (m) => m.policies_allowed.push('tabular_only'),
+      /type tsmixer_liquid allows nn_only, found/,
+    ],
+    [
+      'a network with trees in its blend',
+      network,
+      (m) => {
+        m.ensemble_alpha = 0.5;
+      },
+      /type tsmixer_liquid has ensemble_alpha 0, found 0.5/,
+    ],
+    [
+      'a policy of another blend',
+      ensemble,
+      (m) => {
+        m.policy = 'blend_alpha_0.5';
+      },
+      /not among/,
+    ],
+  ];
+  for (const [what, of, change, message] of mixed) {
+    it(`contradicts itself with ${what}`, () => {
+      const violations = found(change, of);
+      expect(violations).to.have.length(1);
+      expect(violations[0])
+        .to.match(/^manifest_inconsistent/)
+        .and.to.match(message);
+    });
+  }
+
+  it('of an ensemble blends with the very weight that it gives', () => {
+    const reweighted = (alpha: number, name: string) =>
+      found((manifest) => {
+        manifest.ensemble_alpha = alpha;
+        manifest.policies_allowed[2] = name as 'nn_only';
+        manifest.policy = null;
+      }, ensemble);
+    for (const [alpha, name] of [
+      [0.1, 'blend_alpha_0.1'],
+      [1, 'blend_alpha_1'],
+      [0, 'blend_alpha_0'],
+    ] as const) {
+      expect(reweighted(alpha, name), name).to.deep.equal([]);
+    }
+    expect(reweighted(0.1, 'blend_alpha_0.10')).not.to.deep.equal([]);
+    expect(reweighted(0.1, 'blend_alpha_0.2')).not.to.deep.equal([]);
+  });
 
   it('names files that stay inside the folder', () => {
     const violations = found(({ files: listed }) => {
