@@ -16,7 +16,7 @@ import {
   readCodeVersion,
   SluiceError,
 } from '../core/index.ts';
-import { parseFeatureSpec } from '../data/feature/index.ts';
+import { type FeatureSpec, parseFeatureSpec } from '../data/feature/index.ts';
 import { type BarPanel, loadPanel } from '../data/market/index.ts';
 import {
   type Database,
@@ -30,21 +30,25 @@ import {
   checkRunSource,
   countDecisions,
   dataRegime,
+  ownScores,
+  policyScores,
   runBacktest,
   scorePanel,
+  scoreSequences,
   scoreSource,
   sourcesOf,
   summariseRun,
   type TimeSpan,
 } from './backtest/index.ts';
-import { treeScorer } from './score/index.ts';
+import { sequenceScorer, treeScorer } from './score/index.ts';
 
 /** Options of `backtest`. */
 export interface BacktestOptions {
   readonly artifact: string;
   /** one bar store, as `data import` prints it */
   readonly data: string;
-  readonly policy: Policy;
+  /** default: the promoted one; without one the first that the artifact allows */
+  readonly policy?: Policy;
   readonly runSource: RunSource;
   /** what the caller expects; the run is refused if it is not so */
   readonly dataRegime?: DataRegime;
@@ -59,19 +63,19 @@ export interface BacktestOptions {
 export async function backtest(options: BacktestOptions, io: CommandIo): Promise<CommandResult> {
   const startedAt = io.clock();
   const artifact = openTrusted(options, startedAt);
+  const policy = choosePolicy(artifact, options.policy);
   const panel = await panelFor(artifact, options.data);
-  io.progress.update('score', 0.1);
   const spec = parseFeatureSpec(artifact.manifest.feature_spec);
-  const [scores] = scorePanel(spec, [treeScorer(artifact.trees!)], panel, io.signal);
+  const window = windowOf(options, panel, lookbackOf(artifact, spec, policy));
+  io.progress.update('score', 0.1);
+  const parts = scoreParts(artifact, spec, policy, panel, window, io.signal);
   io.progress.update('backtest', 0.8);
-  const window = windowOf(options, panel, spec.lookbackBars);
-  const { trade } = artifact.manifest;
   const result = runBacktest({
     panel,
-    scores: scores!,
+    scores: policyScores(policy, ...parts),
     fromMs: window.from,
     toMs: window.to,
-    trade,
+    trade: artifact.manifest.trade,
   });
   const metrics = summariseRun(result, panel.timeframeMs);
   const db = await openDatabase({
@@ -84,9 +88,10 @@ export async function backtest(options: BacktestOptions, io: CommandIo): Promise
     const record = recordOf({
       options,
       artifact,
+      policy,
       panel,
       window,
-      scores: scores!,
+      own: ownScores(policy, ...parts),
       metrics,
       registered,
       startedAt,
@@ -99,24 +104,46 @@ export async function backtest(options: BacktestOptions, io: CommandIo): Promise
   }
 }
 
-function openTrusted(
-  { artifact, key, out, policy }: BacktestOptions,
-  nowMs: number,
-): OpenedArtifact {
+function openTrusted({ artifact, key, out }: BacktestOptions, nowMs: number): OpenedArtifact {
   const publicKeysPem = [readKeyFile(key ?? join(out, 'keys', 'signing.pub.pem'))];
   const verdict = openArtifact(artifact, { publicKeysPem, nowMs });
-  if (!verdict.ok) {
-    const why = verdict.violations.map(({ message }) => message).join(' ');
-    throw new SluiceError('input_invalid', `${artifact} is refused: ${why}`, {
-      violations: verdict.violations,
-    });
-  }
-  const { policies_allowed } = verdict.artifact.manifest;
-  if (policies_allowed.includes(policy)) return verdict.artifact;
+  if (verdict.ok) return verdict.artifact;
+  const why = verdict.violations.map(({ message }) => message).join(' ');
+  throw new SluiceError('input_invalid', `${artifact} is refused: ${why}`, {
+    violations: verdict.violations,
+  });
+}
+
+function choosePolicy({ manifest }: OpenedArtifact, asked: Policy | undefined): Policy {
+  const { policies_allowed, policy: promoted } = manifest;
+  const policy = asked ?? promoted ?? policies_allowed[0]!;
+  if (policies_allowed.includes(policy)) return policy;
   throw new SluiceError(
     'input_invalid',
     `The artifact allows ${policies_allowed.join(', ')}; asked for ${policy}.`,
   );
+}
+
+/** Bars that a score of the policy itself depends on. */
+function lookbackOf({ network }: OpenedArtifact, spec: FeatureSpec, policy: Policy): number {
+  const tokens = policy === 'tabular_only' || network === null ? 1 : network.weights.shape.nTokens;
+  return spec.lookbackBars + tokens - 1;
+}
+
+/** The trees score whatever the policy, since it may fall back on them; the network only if it has a say. */
+function scoreParts(
+  { trees, network }: OpenedArtifact,
+  spec: FeatureSpec,
+  policy: Policy,
+  panel: BarPanel,
+  window: TimeSpan,
+  signal: AbortSignal,
+): [tabular: Float64Array | null, nn: Float64Array | null] {
+  const tabular = trees === null ? null : scorePanel(spec, [treeScorer(trees)], panel, signal)[0]!;
+  if (network === null || policy === 'tabular_only') return [tabular, null];
+  const channels = network.channels.map(({ name }) => name);
+  const scorer = sequenceScorer(network);
+  return [tabular, scoreSequences(spec, channels, scorer, panel, window, signal)];
 }
 
 async function panelFor({ manifest }: OpenedArtifact, storePath: string): Promise<BarPanel> {
@@ -146,9 +173,11 @@ function windowOf({ from, to }: BacktestOptions, panel: BarPanel, lookbackBars: 
 interface RecordParts {
   readonly options: BacktestOptions;
   readonly artifact: OpenedArtifact;
+  readonly policy: Policy;
   readonly panel: BarPanel;
   readonly window: TimeSpan;
-  readonly scores: Float64Array;
+  /** [S*T] scores of the policy itself, without what it fell back on */
+  readonly own: Float64Array;
   readonly metrics: RunMetrics;
   readonly registered: boolean;
   readonly startedAt: number;
@@ -156,7 +185,7 @@ interface RecordParts {
 }
 
 function recordOf(parts: RecordParts): RunRecord {
-  const { options, artifact, panel, window, metrics } = parts;
+  const { options, artifact, policy, panel, window, metrics } = parts;
   const { manifest, digest } = artifact;
   const code = readCodeVersion();
   const sources = sourcesOf(panel, window);
@@ -171,12 +200,12 @@ function recordOf(parts: RecordParts): RunRecord {
   }
   const labels = {
     run_source: source.runSource,
-    score_source: scoreSource(countDecisions(panel, parts.scores, window)),
+    score_source: scoreSource(countDecisions(panel, parts.own, window)),
     data_regime: regime,
   } as const;
   const config = {
     ...labels,
-    policy: options.policy,
+    policy,
     data_version: panel.dataVersion,
     window,
     trial_count: manifest.trial_count,

@@ -1,25 +1,43 @@
 // The command backtest on a signed artifact and a stored market: what it refuses, and what its labels rest on.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import {
   type CommandIo,
+  createRandom,
   dayMs,
   isoTime,
   type RunRecord,
   silent,
   systemClock,
 } from '../../core/index.ts';
+import { parseFeatureSpec } from '../../data/feature/index.ts';
 import { simulateData } from '../../data/main.ts';
+import { loadPanel } from '../../data/market/index.ts';
 import { finishedRuns, openDatabase } from '../../data/store/index.ts';
-import { generateKeyPair } from '../../models/artifact/index.ts';
+import {
+  buildArtifact,
+  generateKeyPair,
+  type OpenedArtifact,
+  openArtifact,
+  publishArtifact,
+} from '../../models/artifact/index.ts';
+import {
+  policyScores,
+  runBacktest,
+  scorePanel,
+  scoreSequences,
+  summariseRun,
+} from '../../models/backtest/index.ts';
 import { type BacktestOptions, backtest } from '../../models/backtestCommand.ts';
+import { sequenceScorer, treeScorer } from '../../models/score/index.ts';
 import { judgeRuns } from '../../serving/gate.ts';
 import { retrain } from '../../training/main.ts';
 import { failure } from '../data/store/failure.ts';
 import { asOf, smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import { randomNetwork, randomWindows } from './score/tsmixerSamples.ts';
 
 const ioOf = (signal = new AbortController().signal): CommandIo => ({
   env: {},
@@ -150,4 +168,118 @@ describe('the command backtest', function () {
     expect(long.metrics).to.deep.equal(short.metrics);
     expect(long.run_id, 'other data, other run').to.not.equal(short.run_id);
   });
+
+  describe('of models with a network', () => {
+    const nTokens = 24;
+    const blend = 'blend_alpha_0.25' as const;
+    let ensemble: string;
+    let alone: string;
+    before(async () => {
+      ensemble = await sign(options, 'ensemble_liquid', nTokens);
+      alone = await sign(options, 'tsmixer_liquid', nTokens);
+    });
+
+    it('is by the scores of the policy, for every policy of an ensemble; of the promoted one if none is named', async () => {
+      const { trees, network, manifest } = open(ensemble, out);
+      const { policy: _, ...unasked } = { ...options, artifact: ensemble };
+      const panel = await loadPanel({ storePath: options.data, symbols: manifest.symbols });
+      const spec = parseFeatureSpec(manifest.feature_spec);
+      const { signal } = ioOf();
+      const [tabular] = scorePanel(spec, [treeScorer(trees!)], panel, signal);
+      const names = network!.channels.map(({ name }) => name);
+      const nn = scoreSequences(spec, names, sequenceScorer(network!), panel, null, signal);
+      const returns = new Set<number>();
+      for (const policy of ['tabular_only', 'nn_only', blend] as const) {
+        const asked = { ...unasked, ...(policy === manifest.policy ? {} : { policy }) };
+        const { json } = await backtest(asked, ioOf());
+        const { config, metrics } = json as unknown as Pick<RunRecord, 'config' | 'metrics'>;
+        const { from, to } = config.window;
+        const result = runBacktest({
+          panel,
+          scores: policyScores(policy, tabular!, nn),
+          fromMs: from,
+          toMs: to,
+          trade: manifest.trade,
+        });
+        expect(metrics, policy).to.deep.equal(summariseRun(result, panel.timeframeMs));
+        expect(config).to.include({ policy, score_source: 'model' });
+        const first = spec.lookbackBars - 1 + (policy === 'tabular_only' ? 0 : nTokens - 1);
+        expect(from).to.equal(panel.openMs[first]);
+        returns.add(metrics!.total_return);
+      }
+      expect(returns.size, 'three policies, three results').to.equal(3);
+    });
+
+    it('falls back on the trees before the window of the network is whole, and says so', async () => {
+      const { feature_spec } = open(ensemble, out).manifest;
+      const { lookbackBars } = parseFeatureSpec(feature_spec);
+      const openMs = (t: number) => Date.UTC(2021, 0, 1) + t * 3_600_000;
+      const [from, to] = [openMs(lookbackBars - 1), openMs(lookbackBars + nTokens - 2)];
+      const early = await run({ artifact: ensemble, policy: blend, from, to });
+      expect(early.config.score_source).to.equal('fallback');
+      const trees = await run({ artifact: ensemble, policy: 'tabular_only', from, to });
+      expect(trees.config.score_source).to.equal('model');
+      expect(early.metrics).to.deep.equal(trees.metrics);
+      expect(early.run_id).to.not.equal(trees.run_id);
+    });
+
+    it('of a network alone needs no trees, has no fall-back and no other policy', async () => {
+      const { policy: _, ...unasked } = options;
+      const { json } = await backtest({ ...unasked, artifact: alone }, ioOf());
+      const scored = json as unknown as Pick<RunRecord, 'config' | 'metrics'>;
+      expect(scored.config).to.include({ policy: 'nn_only', score_source: 'model' });
+      expect(scored.metrics!.fills).to.be.above(0);
+      const from = scored.config.window.from;
+      const early = await run({ artifact: alone, policy: 'nn_only', from: from - 3_600_000 });
+      expect(early.config.score_source).to.equal('fallback');
+      const error = await failure(run({ artifact: alone, policy: 'tabular_only' }));
+      expect(error.code).to.equal('input_invalid');
+      expect(error.message).to.contain('allows nn_only; asked for tabular_only');
+    });
+  });
 });
+
+const open = (path: string, out: string): OpenedArtifact => {
+  const publicKeysPem = [readFileSync(join(out, 'keys', 'signing.pub.pem'), 'utf8')];
+  const verdict = openArtifact(path, { publicKeysPem, nowMs: systemClock() });
+  if (!verdict.ok) throw new Error(JSON.stringify(verdict.violations));
+  return verdict.artifact;
+};
+
+/** The trained trees with a random network beside them, or that network alone. @returns the folder */
+async function sign(
+  { artifact, out }: BacktestOptions,
+  type: 'ensemble_liquid' | 'tsmixer_liquid',
+  nTokens: number,
+): Promise<string> {
+  const { manifest, trees, golden } = open(artifact, out);
+  const { manifest_version, normalization, train_report_hash, files, ...draft } = manifest;
+  const random = createRandom(5);
+  const names = ['log_return_1', 'taker_imbalance_1', 'hour_of_day_sin'];
+  const { weights, channels } = randomNetwork(random, { nTokens, nChannels: names.length });
+  const network = { weights, channels: channels.map((c, i) => ({ ...c, name: names[i]! })) };
+  const sequences = randomWindows(random, weights.shape, golden.rows);
+  const nn = sequenceScorer(network).score(sequences, golden.rows);
+  const blended = type === 'ensemble_liquid';
+  const built = buildArtifact({
+    manifest: {
+      ...draft,
+      type,
+      model_name: type,
+      n_tokens: nTokens,
+      n_channels: names.length,
+      ensemble_alpha: blended ? 0.25 : 0,
+      policies_allowed: blended ? ['tabular_only', 'nn_only', 'blend_alpha_0.25'] : ['nn_only'],
+      policy: blended ? 'blend_alpha_0.25' : null,
+    },
+    trees: blended ? trees : null,
+    network,
+    trainReport: {},
+    golden: { ...golden, tabular: blended ? golden.tabular : null, sequences, nn },
+    privateKeyPem: readFileSync(join(out, 'keys', 'signing.key.pem'), 'utf8'),
+    nowMs: systemClock(),
+  });
+  const path = join(out, type);
+  await publishArtifact(path, built);
+  return path;
+}
