@@ -47,10 +47,10 @@ export async function fitTsmixer(
 }
 
 /**
- * Steps between two records of a run. Calls end at the same steps whether or not a run was stopped between them, so
- * sums over calls are the same too.
+ * Steps between two records of a run: enough for a call to be worth its checks, which look at every sample. They end at
+ * the same steps whether or not a run was stopped between them, so that sums over an epoch have the same parts.
  */
-const stepsPerCall = 1024;
+const stepsPerCall = (epochSteps: number): number => Math.max(1024, Math.ceil(epochSteps / 16));
 
 async function trainAll(
   session: EngineSession,
@@ -103,7 +103,7 @@ async function trainSome(work: Work, run: RunRecord): Promise<RunRecord> {
   const { session, request, epochSteps, schedule } = work;
   const epochStart = run.epochs * epochSteps;
   const done = run.step - epochStart;
-  const toStep = epochStart + Math.min(epochSteps, done + stepsPerCall);
+  const toStep = epochStart + Math.min(epochSteps, done + stepsPerCall(epochSteps));
   const active = Uint8Array.from(run.members, (member) => (member.active ? 1 : 0));
   const order = { train: request.train, schedule, toStep, active };
   const stats = await named(work, run, () => session.train(order, watchOf(work, run)));
@@ -136,13 +136,15 @@ async function endEpoch(work: Work, run: RunRecord): Promise<RunRecord> {
 
 function watchOf({ request, meter, epochSteps }: Work, run: RunRecord): EngineWatch {
   const lasting = run.members.filter(({ active }) => active);
-  const losses = lasting.map(({ history }) => history.at(-1)).map((e) => e?.stop ?? e?.train);
-  const loss = losses[0] === undefined ? null : Math.min(...(losses as number[]));
-  const epochEnd = (run.epochs + 1) * epochSteps;
-  const tell = (steps: number) =>
-    meter.update(Math.min(run.step + steps / lasting.length, epochEnd), loss);
-  tell(0);
-  return { signal: request.signal, onSteps: run.step < epochEnd ? tell : () => {} };
+  const last = lasting.flatMap(({ history }) => history.slice(-1));
+  const loss = last.length === 0 ? null : Math.min(...last.map(({ train, stop }) => stop ?? train));
+  const epoch = run.epochs + 1;
+  const onSteps = (steps: number) => {
+    const each = Math.min(run.step + steps / lasting.length, epoch * epochSteps); // an evaluation counts none
+    meter.update(epoch, each, loss);
+  };
+  onSteps(0);
+  return { signal: request.signal, onSteps };
 }
 
 /** Says in which epoch an engine failed. */

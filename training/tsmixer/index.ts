@@ -1,5 +1,5 @@
 // TSMixer: training with early stopping and a teacher, predicting, checkpoints.
-export { readCheckpoint, type TsmixerCheckpoint } from './checkpoint.ts';
+export { readCheckpoint, type TsmixerCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export type { TsmixerEngine } from './engine.ts';
 export { findEngine } from './findEngine.ts';
 export { fitTsmixer } from './fit.ts';

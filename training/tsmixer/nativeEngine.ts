@@ -1,5 +1,6 @@
 // The engine that is used: libsluice, on the processor's vector units.
 
+import { SluiceError } from '../../core/index.ts';
 import { tsmixerOutputs } from '../../models/score/index.ts';
 import {
   findSluice,
@@ -14,6 +15,7 @@ import {
   type EngineWatch,
   type TsmixerEngine,
 } from './engine.ts';
+import { stepOf } from './state.ts';
 
 /**
  * Makes the native engine.
@@ -32,11 +34,14 @@ function openSession(library: SluiceLibrary, task: EngineTask): EngineSession {
     throw error;
   }
   const outputs = tsmixerOutputs(task.shape);
+  const locate = (error: unknown) => {
+    throw located(native, error);
+  };
   return {
     stateBytes: native.stateBytes,
     train: ({ train, ...order }, watch) =>
-      native.train({ samples: train, ...order }, nativeWatch(watch)),
-    evaluate: (samples, watch) => native.evaluate(samples, nativeWatch(watch)),
+      native.train({ samples: train, ...order }, nativeWatch(watch)).catch(locate),
+    evaluate: (samples, watch) => native.evaluate(samples, nativeWatch(watch)).catch(locate),
     async predict(samples, watch) {
       const each = samples.length * outputs;
       const all = new Float32Array(native.members * each);
@@ -89,3 +94,11 @@ const nativeWatch = ({ signal, onSteps }: EngineWatch): NativeWatch => ({
   signal,
   onProgress: onSteps,
 });
+
+/** Adds to a loss that is no number whose it is: the library's sentence names the member, its state the step. */
+function located(native: NativeTsmixer, error: unknown): unknown {
+  if (!(error instanceof SluiceError) || error.code !== 'non_finite') return error;
+  const member = Number(/member (\d+)/.exec(error.message)?.[1] ?? 0);
+  const step = stepOf(native.readState(member));
+  return new SluiceError(error.code, error.message, { ...error.context, member, step }, error);
+}

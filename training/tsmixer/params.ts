@@ -11,7 +11,7 @@ export const tsmixerParamsSchema = z.strictObject({
   hidden: z.int().min(1).max(4096).default(64),
   blocks: z.int().min(1).max(64).default(2),
   activation: z.enum(['relu', 'gelu']).default('relu'),
-  dropout: z.number().min(0).lt(1).default(0.1),
+  dropout: z.number().min(0).max(0.999).default(0.1),
   /** samples of a step */
   batch: z.int().min(1).max(1_048_576).default(256),
   learning_rate: z.number().positive().max(1).default(0.001),

@@ -48,7 +48,7 @@ function memberViolations(member: TsmixerMember, k: number): string[] {
       isCount(seed + 1) && seed < 2 ** 32,
       `seed must be an integer in [0, 2^32), not ${seed}`,
     ),
-    ...holds(dropout >= 0 && dropout < 1, `dropout must be in [0, 1), not ${dropout}`),
+    ...holds(dropout >= 0 && dropout <= 0.999, `dropout must be in [0, 0.999], not ${dropout}`),
   ].map((violation) => `member ${k}: ${violation}`);
 }
 

@@ -13,7 +13,7 @@ export function learningRateFactors(
   steps: number,
 ): Float32Array {
   const warmup = Math.round(warmupFrac * steps);
-  return Float32Array.from({ length: steps }, (_, step) => {
+  return new Float32Array(steps).map((_, step) => {
     if (step < warmup) return (step + 1) / warmup;
     if (schedule === 'constant') return 1;
     return (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup))) / 2;

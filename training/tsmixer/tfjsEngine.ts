@@ -1,5 +1,5 @@
-// TensorFlow.js as an engine: its own differentiation, slow (docs say how slow). Same formulas and schedule as the native
-// engine; order of samples and dropout are drawn by generators of its own, so its numbers are other ones.
+// TensorFlow.js as an engine: its own differentiation, slow (docs say how slow). Formulas, schedule and order of samples
+// are the native engine's; dropout is drawn by a generator of its own, so with dropout its numbers are other ones.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createRandom, SluiceError } from '../../core/index.ts';
@@ -14,6 +14,7 @@ import {
   type TrainOrder,
   type TsmixerEngine,
 } from './engine.ts';
+import { sampleOrder } from './sampleOrder.ts';
 import { stateBytes, stepOf } from './state.ts';
 import { loadTensorFlow, type Tensor, type TensorFlow } from './tensorflow.ts';
 import { tfjsEvaluate, tfjsGradient, tfjsPredict } from './tfjsNetwork.ts';
@@ -31,8 +32,6 @@ interface Member {
   step: number;
   /** parameters, first and second moments, [P] each */
   tensors: readonly Tensor[];
-  /** samples in the order of one epoch; null = not drawn */
-  order: { readonly epoch: number; readonly samples: Int32Array } | null;
 }
 
 interface Session {
@@ -43,7 +42,7 @@ interface Session {
 
 function openSession(tf: TensorFlow, task: EngineTask): EngineSession {
   const parameters = tsmixerParameterCount(task.shape);
-  const members = task.members.map((): Member => ({ step: 0, tensors: [], order: null }));
+  const members = task.members.map((): Member => ({ step: 0, tensors: [] }));
   const session = { tf, task, members };
   const blank = new Uint8Array(stateBytes(parameters));
   for (const member of members) writeState(tf, member, blank);
@@ -76,7 +75,6 @@ function writeState(tf: TensorFlow, member: Member, state: Uint8Array): void {
   tf.dispose([...member.tensors]);
   member.step = stepOf(state);
   member.tensors = [0, 1, 2].map((i) => tf.tensor1d(numbers.slice(i * count, (i + 1) * count)));
-  member.order = null;
 }
 
 async function train(
@@ -110,24 +108,12 @@ async function breathe({ signal }: EngineWatch): Promise<void> {
 }
 
 function samplesOfStep({ task, members }: Session, k: number, all: Int32Array): Int32Array {
-  const member = members[k]!;
+  const { step } = members[k]!;
   const epochSteps = Math.ceil(all.length / task.batch);
-  const epoch = Math.floor(member.step / epochSteps);
-  if (member.order?.epoch !== epoch)
-    member.order = { epoch, samples: shuffled(all, task.members[k]!.seed, epoch) };
-  const from = (member.step % epochSteps) * task.batch;
-  return member.order.samples.subarray(from, from + task.batch);
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffled(samples: Int32Array, seed: number, epoch: number): Int32Array {
-  const random = createRandom(seed).fork(`order of epoch ${epoch}`);
-  const order = samples.slice();
-  for (let i = order.length - 1; i > 0; i -= 1) {
-    const j = random.integer(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
+  const at = sampleOrder(task.members[k]!.seed, Math.floor(step / epochSteps), all.length);
+  const first = (step % epochSteps) * task.batch;
+  const length = Math.min(task.batch, all.length - first);
+  return Int32Array.from({ length }, (_, i) => all[at(first + i)]!);
 }
 
 /** One step of AdamW (Loshchilov and Hutter 2019) as torch makes it. @returns the loss before the step */

@@ -23,7 +23,7 @@ export interface TsmixerMember {
   readonly seed: number;
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** [0, 1) */
+  /** [0, 0.999] */
   readonly dropout: number;
   /** lambda: weight of the mean squared distance to the teacher */
   readonly teacherLambda: number;
