@@ -10,7 +10,9 @@ import {
   tsmixerParameterCount,
   tsmixerParameters,
 } from '../../../models/score/index.ts';
+import { openLibrary } from '../../../training/native/foreignCalls.ts';
 import {
+  builtSluicePath,
   findSluice,
   type NativeTsmixer,
   type NativeTsmixerConfig,
@@ -104,6 +106,15 @@ export function randomCase(seed: number): EngineCase {
     teacherLambda: coin() ? random.uniform() : 0,
     ...caseSamples(shape, 40, batch, coin()),
   };
+}
+
+/** Instruction sets that the library may have kernels for; those of this machine are tried. */
+export const cpuPaths = ['portable', 'avx2', 'avx512', 'neon'] as const;
+
+/** Chooses the kernels of engines made from now on, null = the best. @returns false if this machine has them not */
+export function useCpuPath(path: (typeof cpuPaths)[number] | null): boolean {
+  const use = openLibrary(builtSluicePath()).func('int slu_cpu_use(const char *path)');
+  return use(path) === 0;
 }
 
 /** The samples of a batch, all of them. */
