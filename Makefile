@@ -12,7 +12,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
 	@echo '  variables: CONFIG=FILE DATA=DIR OUT=DIR DEVICE=auto|cpu ARTIFACT=DIR PORT=N'
 
-setup: node_modules/.setup native ## install what the project needs (npm ci, native LightGBM)
+setup: node_modules/.setup native ## install what the project needs (npm ci, native libraries)
 
 node_modules/.setup: package.json package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing; on Debian: apt-get install npm' >&2; exit 1; }
@@ -38,10 +38,11 @@ serve: setup ## serve the newest artifact of OUT (or ARTIFACT=DIR) on loopback
 gate: setup ## the verdict over recorded runs
 	@$(SLUICE) gate --out $(OUT)
 
-bench: setup ## all measurements, into bench/results (half an hour)
-	@for program in import features lightgbm pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
+bench: setup ## all measurements, into bench/results (an hour)
+	@for program in import features lightgbm tsmixer pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
+	@node bench/distillation.ts $(if $(DATA),--data $(DATA))
 
-verify-reproducible: setup ## two runs, 1 and 2 threads: the same artifact digest, or exit 1
+verify-reproducible: setup ## runs with 1, 2 and 3 threads: the same artifact digest, or exit 1
 	@$(SLUICE) verify-reproducible $(options)
 
 demo-clean: ## remove everything that runs have produced (OUT)

@@ -50,10 +50,9 @@ export async function runNeuralStage(request: NeuralRequest): Promise<NeuralStag
   const chosen = candidates.reduce((best, one) =>
     one.validation_loss < best.validation_loss ? one : best,
   );
-  progress.update('network', 0.7);
   const teacher = chosen.lambda === 0 ? null : await teacherFor(search);
   const [final] = await trainNetworks(
-    { ...context, progress: partOf(progress, 0.7, 1) },
+    { ...context, progress: partOf(progress, 'final fit', 0.7, 1) },
     {
       train: search,
       stop: new Int32Array(0),
@@ -96,6 +95,7 @@ async function trainCandidates(
   context: NetworkContext,
 ): Promise<LambdaCandidate[]> {
   const { config, samples, folds, teacherFor, progress } = request;
+  progress.update('teacher', 0);
   const { fit, stop } = splitForStopping({ samples, folds }, samples.spans.search.rows);
   const lambdas = config.teacher_lambdas;
   const members = lambdas.flatMap((lambda) =>
@@ -103,7 +103,7 @@ async function trainCandidates(
   );
   const taught = lambdas.some((lambda) => lambda > 0);
   const trained = await trainNetworks(
-    { ...context, progress: partOf(progress, 0.05, 0.7) },
+    { ...context, progress: partOf(progress, 'candidates', 0.05, 0.7) },
     {
       train: fit,
       stop,
@@ -168,7 +168,7 @@ export function compareDistillation(
   };
 }
 
-/** A part of a progress, from one share to another. */
-const partOf = (whole: Progress, from: number, to: number): Progress => ({
-  update: (stage, doneFrac, note) => whole.update(stage, from + (to - from) * doneFrac, note),
+/** A named part of a progress, from one share to another. */
+const partOf = (whole: Progress, name: string, from: number, to: number): Progress => ({
+  update: (_stage, doneFrac, note) => whole.update(name, from + (to - from) * doneFrac, note),
 });

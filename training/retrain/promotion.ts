@@ -75,8 +75,9 @@ export interface Verdict {
 }
 
 /**
- * Judges every policy among the arms and promotes at most one: of the network policies that pass every rule the one with
- * the best validation result, the first of equals; the trees if none of those passes and they do.
+ * Judges every policy among the arms and promotes at most one: of those that pass every rule the one with the best
+ * validation result, the first of equals. A network that passes has a better one than the trees, so these stay only
+ * where no network passes.
  */
 export function judgePolicies(
   runs: ReadonlyMap<string, ArmRuns>,
@@ -94,9 +95,8 @@ export function judgePolicies(
     return [{ policy: policy.data, run, checks, passed }];
   });
   const passed = judged.filter((one) => one.passed);
-  const networks = passed.filter(({ run }) => run !== trees);
   const result = ({ run }: { run: ArmRuns }) => meanDailyReturn(run.validation.metrics);
-  const [first, ...others] = networks.length > 0 ? networks : passed;
+  const [first, ...others] = passed;
   const best = first && others.reduce((a, b) => (result(b) > result(a) ? b : a), first);
   const verdicts = judged.map(({ policy, checks, passed }): [string, Verdict] => {
     const promoted = policy === best?.policy;

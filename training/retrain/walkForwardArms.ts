@@ -2,6 +2,7 @@
 // test blocks are joined to one record. It is reported and never judged: lambda, alpha and the number of epochs, which
 // later data have chosen, are taken as they are.
 
+import { silent } from '../../core/index.ts';
 import type { Fold } from '../validate/index.ts';
 import { type Arm, type ArmRun, cellOf, runWindow } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
@@ -30,7 +31,7 @@ export async function walkForwardArms(
   const grid = () => new Float64Array(dataset.panel.close.length).fill(Number.NaN);
   const grids = { tabular: grid(), nn: grid(), baseline: grid(), ridge: grid(), zero: grid() };
   for (const [i, { fold, predictions }] of folds.entries()) {
-    context.progress.update(`walk-forward ${i + 1}/${folds.length}`, i / folds.length);
+    context.progress.update(`fold ${i + 1}/${folds.length}`, i / folds.length);
     const put = (to: Float64Array, rows: Int32Array, scores: ArrayLike<number>) =>
       rows.forEach((row, k) => {
         to[cellOf(dataset, row)] = scores[k]!;
@@ -60,14 +61,13 @@ export async function walkForwardArms(
 
 /** The chosen lambda and epochs, the first seed, on the training rows of a fold; its teacher has seen no other row. */
 async function networkScores(
-  { teacherFor, context }: WalkForwardRequest,
+  { teacherFor }: WalkForwardRequest,
   { context: own, lambda, epochs }: NeuralStage,
   train: Int32Array,
   test: Int32Array,
 ): Promise<Float32Array> {
-  const { progress, signal } = context;
   const [trained] = await trainNetworks(
-    { ...own, progress, signal },
+    { ...own, progress: silent },
     {
       train,
       stop: new Int32Array(0),
@@ -92,7 +92,7 @@ async function baselineScores(
   }
   const sameBars = (rows: Int32Array) => rows.map((row) => rowAt.get(cellOf(dataset, row))!);
   const model = await fitFinal(
-    { ...context, progress: { update() {} } },
+    { ...context, progress: silent },
     baselineDataset,
     sameBars(train),
     config.baseline,

@@ -15,6 +15,7 @@ import {
 } from '../../../training/retrain/neuralStage.ts';
 import { prepareSamples, type Samples } from '../../../training/retrain/samples.ts';
 import { findEngine } from '../../../training/tsmixer/index.ts';
+import { changedFrom } from './changedPanel.ts';
 import { neuralConfig } from './smallConfig.ts';
 
 const never = new AbortController().signal;
@@ -114,23 +115,6 @@ describe('retrain: the neural stage', function () {
     const earlier = prepareSamples(config, changedFrom(panel, end - 48 * panel.timeframeMs), never);
     expect(await trainOn(earlier)).to.not.deep.equal(await trainOn(samples));
   });
-
-  /** The panel with other prices and volumes from a time on. */
-  function changedFrom(at: BarPanel, fromMs: number): BarPanel {
-    const later = (i: number) => at.openMs[i % at.openMs.length]! >= fromMs;
-    const wave = (i: number) => 1 + 0.01 * Math.sin(i);
-    const bent = (column: Float64Array) => column.map((x, i) => (later(i) ? x * wave(i) : x));
-    const times = (column: Float64Array, factor: number) =>
-      column.map((x, i) => (later(i) ? x * factor : x));
-    return {
-      ...at,
-      close: bent(at.close),
-      open: bent(at.open),
-      high: times(at.high, 1.05),
-      low: times(at.low, 0.95),
-      takerBuyVolume: times(at.takerBuyVolume, 0.5),
-    };
-  }
 
   it('looks at validation and never at forward OOS: lambda, alpha, epochs and the network stay', async () => {
     const { from } = samples.spans.forward_oos;
