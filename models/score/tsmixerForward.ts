@@ -44,7 +44,7 @@ export interface TsmixerTrunk {
   /** [C] of the window, with RevIN: mean and root of variance + epsilon */
   readonly mean: Float64Array;
   readonly std: Float64Array;
-  /** largest mean square over variance that a layer norm met, at least 1 */
+  /** largest root of mean square over variance that a layer norm met, at least 1 */
   readonly condition: number;
 }
 
@@ -159,12 +159,12 @@ export function tsmixerTrunk(
 
 const relu = (value: number): number => (value > 0 ? value : 0);
 
-/** Over all numbers of the window. @returns mean square over variance, epsilon in both */
+/** Over all numbers of the window. @returns root of mean square over variance, epsilon in both */
 function layerNorm(x: Float64Array, { gamma, beta }: Norm, out: Float64Array): number {
   const { mean, variance } = moments(x, 0, 1);
   const scale = 1 / Math.sqrt(variance + tsmixerEpsilon);
   for (let i = 0; i < x.length; i += 1) out[i] = (x[i]! - mean) * scale * gamma[i]! + beta[i]!;
-  return 1 + (mean * mean) / (variance + tsmixerEpsilon);
+  return Math.sqrt(1 + (mean * mean) / (variance + tsmixerEpsilon));
 }
 
 /** RevIN's way in: every channel by its own statistics, which are kept for the way out. */

@@ -42,8 +42,8 @@ export function tsmixerErrorBound(shape: TsmixerShape): number {
 /**
  * Largest distance to `tsmixerForward` that rounding explains, per output: {@link tsmixerErrorBound} times a magnitude.
  * The magnitude is |y| + |bias| + the root of the sum of squares of the head's products, which is what their
- * independent errors add up to; times the worst mean square over variance of the layer norms, as much is lost where
- * nearly equal numbers are centred; with RevIN carried through its way back.
+ * independent errors add up to; times the worst root of mean square over variance of the layer norms, as much is lost
+ * where nearly equal numbers are centred before they are squared; with RevIN carried through its way back.
  * @param windows [n*L*C] normalised
  * @returns [n*O]
  * @throws SluiceError `out_of_range` | `length_mismatch` | `non_finite`

@@ -80,16 +80,28 @@ describe('networks as ONNX', function () {
     }
   });
 
-  it('score windows of one value and of large values within the bound', async () => {
+  it('score windows of one value, of large and of nearly equal values within the bound', async () => {
     for (const activation of ['relu', 'gelu'] as const) {
       const random = createRandom(5);
-      const shape = { ...desk, activation };
-      const weights = randomWeights(random, shape);
-      const windows = randomWindows(random, shape, 4);
-      windows.fill(0, 0, 1024).fill(2.5, 1024, 2048);
-      for (let i = 2048; i < 3072; i += 1) windows[i]! += 100;
-      for (let i = 3072; i < 4096; i += 1) windows[i]! *= 1000;
+      const weights = randomWeights(random, { ...desk, activation });
+      const windows = randomWindows(random, desk, 5);
+      const change = (row: number, to: (x: number) => number) => {
+        const window = windows.subarray(row * 1024, (row + 1) * 1024);
+        window.set(window.map(to));
+      };
+      change(0, () => 0);
+      change(1, () => 2.5);
+      change(2, (x) => 100 + x);
+      change(3, (x) => 1000 * x);
+      change(4, (x) => 4 + 0.001 * x);
       expect(await usedTolerance(weights, windows)).at.most(1);
+    }
+    for (let seed = 0; seed < 40; seed += 1) {
+      const random = createRandom(seed);
+      const shape = randomShape(random);
+      const weights = randomWeights(random, shape);
+      const windows = randomWindows(random, shape, 3).map((x) => 4 + 0.001 * x);
+      expect(await usedTolerance(weights, windows), JSON.stringify(shape)).at.most(1);
     }
   });
 

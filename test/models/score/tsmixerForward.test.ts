@@ -145,6 +145,7 @@ describe('tsmixerForward', () => {
       tsmixerForward({ ...weights, shape: { ...oneNumber, ...change } }, window, 1);
     code(shaped({ nTokens: 0 }), 'out_of_range', /nTokens is 0/);
     code(shaped({ blocks: 1.5 }), 'out_of_range', /blocks is 1.5/);
+    code(shaped({ blocks: 2000 }), 'out_of_range', /blocks is 2000, at most 1024/);
     code(shaped({ hidden: 2 ** 40 }), 'out_of_range', /parameters, at most/);
     code(shaped({ head: 'temporal', keptChannels: 2 }), 'out_of_range', /keptChannels 2/);
     code(shaped({ nChannels: 2 }), 'out_of_range', /flat head keeps all/);
