@@ -9,13 +9,13 @@ export type TensorFlow = typeof tensorflow;
 export type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 
 /** In order of preference; the plain bundle by its CommonJS file, because its ES modules do not load in Node. */
-const bundles = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs/dist/tf.node.js'];
+const installed = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs/dist/tf.node.js'];
 
 /**
  * Loads TensorFlow.js: on a GPU where that package is installed, else the plain one, which computes in JavaScript.
  * @throws SluiceError `tool_missing`
  */
-export function loadTensorFlow(): TensorFlow {
+export function loadTensorFlow(bundles: readonly string[] = installed): TensorFlow {
   const require = createRequire(import.meta.url);
   const reasons: string[] = [];
   for (const bundle of bundles) {

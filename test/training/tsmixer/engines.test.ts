@@ -7,6 +7,7 @@ import { gatherBatch } from '../../../training/tsmixer/batch.ts';
 import type { EngineSession, EngineTask, EngineWatch } from '../../../training/tsmixer/engine.ts';
 import { initialWeights, nativeEngine, tfjsEngine } from '../../../training/tsmixer/index.ts';
 import { freshState, parametersOf, stepOf } from '../../../training/tsmixer/state.ts';
+import { loadTensorFlow } from '../../../training/tsmixer/tensorflow.ts';
 import { indices, plainMember, randomSamples, smallShape } from './problem.ts';
 
 const watch: EngineWatch = { signal: new AbortController().signal, onSteps() {} };
@@ -169,6 +170,14 @@ for (const make of [nativeEngine, tfjsEngine]) {
     });
   });
 }
+
+describe('loadTensorFlow', () => {
+  it('says what to install where there is none, and which engine needs nothing', () => {
+    expect(() => loadTensorFlow(['@tensorflow/nowhere']))
+      .to.throw(SluiceError, /npm install @tensorflow\/tfjs.*native/)
+      .with.property('code', 'tool_missing');
+  });
+});
 
 describe('the two engines', () => {
   it('go the same way for 20 steps, the order of samples included', async () => {

@@ -200,6 +200,34 @@ describe('fitTsmixer', () => {
   });
 });
 
+describe('the memory of a fit', () => {
+  it('holds the series, never its windows', async function () {
+    this.timeout(20_000);
+    const shape = { ...smallShape, nTokens: 64, nChannels: 8, keptChannels: 8, blocks: 1 };
+    const count = 100_000; // windows would take 205 MB
+    const series = new Float32Array((count + 64) * 8).map((_, i) => Math.sin(i * i));
+    const samples = {
+      series,
+      windowEnds: indices(64, count + 64),
+      targets: series.slice(0, count),
+      teacher: null,
+      weights: null,
+    };
+    const request = smallRequest(
+      { shape, epochs: 1, batch: 256, threads: 2 },
+      { samples, train: indices(0, count), stop: indices(0, 10_000) },
+    );
+    const before = process.memoryUsage.rss();
+    let most = before;
+    const watching = setInterval(() => {
+      most = Math.max(most, process.memoryUsage.rss());
+    }, 5);
+    await fitTsmixer(engine, request);
+    clearInterval(watching);
+    expect((most - before) / 2 ** 20).to.be.lessThan(60);
+  });
+});
+
 describe('fitTsmixer refuses', () => {
   const samples = randomSamples(smallShape, 80);
   const changed = (values: Float32Array, at: number, value: number) => {
