@@ -116,9 +116,18 @@ function describe(manifest: Manifest): string[] {
     `lineage   ${manifest.lineage_id}, run ${manifest.lineage.run_id}, seed ${manifest.seed}`,
     `data      ${manifest.symbols.join(', ')} ${manifest.timeframe}, version ${manifest.data_version}`,
     `features  ${manifest.feature_schema.length}, version ${manifest.feature_version}`,
+    ...networkLine(manifest),
     `forward   ${isoTime(windows.forward_oos.from)} to ${isoTime(windows.forward_oos.to)}`,
     `engine    ${engine.name} ${engine.version}, ${engine.device}, ${engine.precision}`,
     `valid     ${isoTime(manifest.created_at)} to ${isoTime(manifest.expires_at)}`,
+  ];
+}
+
+function networkLine(manifest: Manifest): string[] {
+  const { type, n_tokens, n_channels, ensemble_alpha } = manifest;
+  if (type === 'lightgbm_liquid') return [];
+  return [
+    `network   ${n_tokens} tokens x ${n_channels} channels; the trees weigh ${ensemble_alpha} in the blend`,
   ];
 }
 

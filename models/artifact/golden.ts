@@ -90,42 +90,45 @@ const floats = (numbers: readonly (number | null)[]): Float32Array =>
 
 /** Rows of different widths, other counts of scores, inputs that are no float32 values, inputs without scores. */
 export function goldenShapeViolations({ features, sequences, scores }: Golden): Violation[] {
-  const found: string[] = [];
-  const inputs = { features, sequences };
-  const counts = new Set<number>();
-  for (const [name, part] of [
-    ['features', 'tabular'],
-    ['sequences', 'nn'],
-  ] as const) {
-    const rows = inputs[name];
-    const outputs = scores[part];
-    if ((rows === undefined) !== (outputs === undefined)) {
-      found.push(`${name} and scores.${part} come together or not at all`);
-    } else if (rows !== undefined && outputs !== undefined) {
-      found.push(...rowFaults(rows, outputs.length, name));
-      counts.add(rows.length);
-    }
+  const found = [
+    ...partFaults('features', features, 'tabular', scores.tabular),
+    ...partFaults('sequences', sequences, 'nn', scores.nn),
+    ...valueFaults(features ?? []),
+    ...valueFaults(sequences?.flat() ?? []),
+  ];
+  if (sequences?.some((window) => window.length !== sequences[0]!.length)) {
+    found.push('its sequences differ in length');
   }
-  if (sequences !== undefined) found.push(...rowFaults(sequences.flat(), null, 'tokens'));
-  if (counts.size !== 1 && found.length === 0) {
-    found.push('it has no rows, or not as many features as sequences');
+  if (features === undefined && sequences === undefined) found.push('it has no rows');
+  if (features && sequences && features.length !== sequences.length) {
+    found.push(`it has ${features.length} rows and ${sequences.length} sequences`);
   }
   return found.map((message) => violation('golden_invalid', `golden.json: ${message}.`));
 }
 
-function rowFaults(
-  rows: readonly (readonly unknown[])[],
-  scores: number | null,
-  what: string,
+/** Inputs of one kind come with a score each. */
+function partFaults(
+  name: string,
+  inputs: readonly unknown[] | undefined,
+  part: string,
+  scores: readonly number[] | undefined,
 ): string[] {
-  const found: string[] = [];
-  if (rows.some((row) => row.length !== rows[0]!.length)) found.push(`its ${what} differ in width`);
-  const isFloat32 = (x: unknown) => typeof x !== 'number' || Math.fround(x) === x;
-  if (!rows.every((row) => row.every(isFloat32))) {
-    found.push(`one of its ${what} is not a float32 value`);
+  if (inputs === undefined && scores === undefined) return [];
+  if (inputs === undefined || scores === undefined) {
+    return [`${name} and scores.${part} come together or not at all`];
   }
-  if (scores !== null && scores !== rows.length) {
-    found.push(`${rows.length} ${what} have ${scores} scores`);
+  return scores.length === inputs.length
+    ? []
+    : [`${inputs.length} ${name} have ${scores.length} scores.${part}`];
+}
+
+/** Feature rows, or the tokens of all windows. */
+function valueFaults(rows: readonly (readonly (number | null)[])[]): string[] {
+  const found: string[] = [];
+  if (rows.some((row) => row.length !== rows[0]!.length))
+    found.push('rows or tokens differ in width');
+  if (rows.some((row) => row.some((x) => x !== null && Math.fround(x) !== x))) {
+    found.push('a value is not float32');
   }
   return found;
 }

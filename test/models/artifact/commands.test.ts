@@ -10,7 +10,7 @@ import {
   artifactSign,
   artifactVerify,
 } from '../../../models/main.ts';
-import { keys, nowMs, sampleArtifact } from './samples.ts';
+import { ensembleArtifact, keys, networkArtifact, nowMs, sampleArtifact } from './samples.ts';
 
 const io: CommandIo = {
   env: {},
@@ -86,6 +86,24 @@ describe('artifact commands', () => {
     expect(broken.json).to.include({ ok: false, manifest: null });
     expect(broken.text).to.match(/manifest_invalid/);
   });
+
+  for (const [kind, make] of Object.entries({ networkArtifact, ensembleArtifact })) {
+    it(`verify, sign and inspect an artifact with a network: ${kind}`, async () => {
+      const { digest, files } = make();
+      const place = join(folder, kind);
+      await publishArtifact(place, { digest, files });
+      expect((await artifactVerify({ dir: place, key }, io)).json).to.include({ ok: true, digest });
+      const { json, text } = await artifactInspect({ dir: place }, io);
+      expect(json).to.include({ ok: true, digest });
+      expect(text).to.match(/network {3}5 tokens x 3 channels; the trees weigh 0/);
+      const { json: made } = await artifactKeygen({ out: join(folder, 'keys') }, io);
+      const signed = await artifactSign({ dir: place, key: String(made.private_key) }, io);
+      expect(signed.json).to.include({ ok: true, digest });
+      writeFileSync(join(place, 'nn.onnx'), 'net');
+      const bad = await artifactVerify({ dir: place, key: String(made.public_key) }, io);
+      expect(bad.text).to.match(/file_digest_wrong: "nn.onnx"/);
+    });
+  }
 
   it('name the file when a key or folder is not there', async () => {
     for (const run of [
