@@ -3,8 +3,7 @@
 // A buffer holds lines of sixteen floats, one lane for each sample, so every matrix product is weights times lines, of
 // any shape, with nothing left over: time mixing multiplies [L, L] into the L lines of a channel, feature mixing [ff, C]
 // into the C lines of a token. Buffers come in two orders: channels of tokens ("series": line (l, c) at c * series_step +
-// l * 16) and tokens of channels ("tokens": at l * token_step + c * 16); steps are one line longer than they need be, so
-// that lines below each other do not meet in one cache set. Layer norm moves from one order to the other.
+// l * 16) and tokens of channels ("tokens": at l * token_step + c * 16). Layer norm moves from one order to the other.
 //
 // Forward keeps, per block, the normalised inputs, the hidden layer, and the local derivative of each activation with its
 // dropout; backward multiplies by those and recomputes nothing but gamma * x + beta.
@@ -16,9 +15,9 @@ namespace SLU_PATH {
 
 // Matrix products
 
-/// One tile of y = A x: MR rows by NB columns.
+/// One tile of y = A x: MR rows by NB columns. A function of its own, so that its sums stay in registers.
 template <int MR, int NB, class Epilogue>
-static inline void tile(const float *a, int K, const float *x, size_t k_step, size_t n_step, int m0, int n0,
+[[gnu::noinline]] static void tile(const float *a, int K, const float *x, size_t k_step, size_t n_step, int m0, int n0,
                         const Epilogue &epilogue) {
   V sums[MR][NB * kParts] = {};
   for (int k = 0; k < K; ++k, a += MR, x += k_step) {
@@ -81,15 +80,29 @@ static void pack(const float *matrix, int rows, int columns, bool transposed, fl
   }
 }
 
+/// g[n] += the sum of vector n, for N of four.
+template <int N> static inline void add_sums(float *g, const V (&vectors)[4]) {
+  const V4 sums = sum4(vectors[0], vectors[1], vectors[2], vectors[3]);
+  if constexpr (N == 4) {
+    typedef float Anywhere __attribute__((vector_size(16), aligned(4), may_alias));
+    *reinterpret_cast<Anywhere *>(g) += sums;
+  } else {
+    for (int n = 0; n < N; ++n) g[n] += sums[n];
+  }
+}
+
 template <int M, int N>
-static void outer_tile(const float *p, const float *q, int J, size_t p_step, size_t q_step, float *g, size_t row) {
+static void outer_tile(const float *p, size_t m_step, const float *q, int J, size_t p_step, size_t q_step, float *g,
+                       size_t row) {
   V sums[M][4] = {};
   for (int j = 0; j < J; ++j, p += p_step, q += q_step) {
+#pragma GCC unroll 4
+    for (int n = 0; n < 4; ++n) __builtin_prefetch(q + (4 + n) * kLanes); // the tile after this one
 #pragma GCC unroll 4
     for (int part = 0; part < kLanes; part += W) {
       V left[M];
 #pragma GCC unroll 16
-      for (int m = 0; m < M; ++m) left[m] = load(p + m * kLanes + part);
+      for (int m = 0; m < M; ++m) left[m] = load(p + m * m_step + part);
 #pragma GCC unroll 16
       for (int n = 0; n < N; ++n) {
         const V right = load(q + n * kLanes + part);
@@ -99,43 +112,48 @@ static void outer_tile(const float *p, const float *q, int J, size_t p_step, siz
     }
   }
 #pragma GCC unroll 16
-  for (int m = 0; m < M; ++m) {
-    const V4 total = sum4(sums[m][0], sums[m][1], sums[m][2], sums[m][3]);
-#pragma GCC unroll 16
-    for (int n = 0; n < N; ++n) g[m * row + n] += total[n];
-  }
+  for (int m = 0; m < M; ++m) add_sums<N>(g + m * row, sums[m]);
 }
 
 template <int M, int N>
-static inline void outer_tile_of(int m, int n, const float *p, const float *q, int J, size_t p_step, size_t q_step,
-                                 float *g, size_t row) {
-  if (m == M && n == N) return outer_tile<M, N>(p, q, J, p_step, q_step, g, row);
+static inline void outer_tile_of(int m, int n, const float *p, size_t m_step, const float *q, int J, size_t p_step,
+                                 size_t q_step, float *g, size_t row) {
+  if (m == M && n == N) return outer_tile<M, N>(p, m_step, q, J, p_step, q_step, g, row);
   if constexpr (N > 1) {
-    if (n < N) return outer_tile_of<M, N - 1>(m, n, p, q, J, p_step, q_step, g, row);
+    if (n < N) return outer_tile_of<M, N - 1>(m, n, p, m_step, q, J, p_step, q_step, g, row);
   }
   if constexpr (M > 1) {
-    if (m < M) return outer_tile_of<M - 1, N>(m, n, p, q, J, p_step, q_step, g, row);
+    if (m < M) return outer_tile_of<M - 1, N>(m, n, p, m_step, q, J, p_step, q_step, g, row);
   }
 }
 
-/// G(m, n) += sum over j and the samples of p(m, j) q(n, j): the gradient of a weight matrix [M, N].
-static void outer(const float *p, int M, size_t p_step, const float *q, int N, size_t q_step, int J, float *g) {
-  for (int m = 0; m < M; m += kOuterRows)
-    for (int n = 0; n < N; n += 4)
-      outer_tile_of<kOuterRows, 4>(M - m < kOuterRows ? M - m : kOuterRows, N - n < 4 ? N - n : 4, p + m * kLanes,
-                                   q + n * kLanes, J, p_step, q_step, g + size_t(m) * N + n, N);
+/// G(m, n) += sum over j and the samples of p(m, j) q(n, j): the gradient of a weight matrix [M, N]. In blocks of j and m
+/// whose lines stay in the nearest cache while those of n pass by.
+static void outer(const float *p, int M, size_t m_step, size_t p_step, const float *q, int N, size_t q_step, int J,
+                  float *g) {
+  constexpr int kJ = 32, kM = 3 * kOuterRows;
+  for (int j = 0; j < J; j += kJ)
+    for (int block = 0; block < M; block += kM)
+      for (int n = 0; n < N; n += 4)
+        for (int m = block; m < M && m < block + kM; m += kOuterRows)
+          outer_tile_of<kOuterRows, 4>(M - m < kOuterRows ? M - m : kOuterRows, N - n < 4 ? N - n : 4,
+                                       p + m * m_step + j * p_step, m_step, q + n * kLanes + j * q_step,
+                                       J - j < kJ ? J - j : kJ, p_step, q_step, g + size_t(m) * N + n, N);
 }
 
 /// G(m) += sum over j and the samples of p(m, j): the gradient of a bias [M].
-static void outer_ones(const float *p, int M, size_t p_step, int J, float *g) {
+static void outer_ones(const float *p, int M, size_t m_step, size_t p_step, int J, float *g) {
   for (int m = 0; m < M; ++m) {
     Line sum = Line::of(0);
-    for (int j = 0; j < J; ++j) sum = sum + Line::at(p + m * kLanes + j * p_step);
+    for (int j = 0; j < J; ++j) sum = sum + Line::at(p + m * m_step + j * p_step);
     g[m] += sum.sum();
   }
 }
 
 // Buffers
+
+/// Step between rows of so many lines: a few lines longer, so that a tile's rows spread over the sets of a cache.
+static inline size_t spread(int lines) { return size_t((lines + 2) / 16 * 16 + 13) * kLanes; }
 
 /// A buffer and the steps between its channels and its tokens.
 struct Lines {
@@ -167,9 +185,9 @@ struct Buffers {
   size_t floats;
 
   Buffers(const Shape &s, bool training, float *arena) : floats(0), arena_(arena), shape_(s) {
-    series_step = size_t(s.L + 1) * kLanes;
-    token_step = size_t(s.C + 1) * kLanes;
-    hidden_step = size_t(s.F + 1) * kLanes;
+    series_step = spread(s.L);
+    token_step = spread(s.C);
+    hidden_step = spread(s.F);
     x = series();
     d = training ? series() : Lines{};
     const size_t either = s.C * series_step > s.L * token_step ? s.C * series_step : s.L * token_step;
@@ -225,7 +243,7 @@ static size_t arena_floats(const Shape &s, bool training) { return Buffers(s, tr
 // Pieces of the network
 
 /// Activation of a line; `slope` becomes its derivative.
-static inline Line activate(bool gelu, Line z, Line *slope) {
+[[gnu::always_inline]] static inline Line activate(bool gelu, Line z, Line *slope) {
   if (!gelu) {
     *slope = positive(z, Line::of(1), Line::of(0));
     return positive(z, z, Line::of(0));
@@ -244,21 +262,20 @@ static inline Line activate(bool gelu, Line z, Line *slope) {
 /// Writes the dropout of `n` neighbouring elements of a row: 0 or 1 / (1 - p) for each sample. Eight elements share a
 /// Philox block, sixteen bits each.
 static void drop(const Group &g, uint32_t site, uint32_t row, int n, float *lines) {
-  const float keep = 65536.0f / float(65536 - g.dropout);
-  for (int first = 0; first < n; first += 8) {
-    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-    for (int s = 0; s < kLanes; ++s) {
-      c0[s] = row << 12 | uint32_t(first >> 3);
-      c1[s] = g.position + s;
-      c2[s] = g.step;
-      c3[s] = kDropout | site;
+  static const uint32_t lanes[kLanes] __attribute__((aligned(64))) = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                                      8, 9, 10, 11, 12, 13, 14, 15};
+  const V keep = splat(65536.0f / float(65536 - g.dropout));
+  const VI limit = VI{} + int32_t(g.dropout);
+  for (int first = 0; first < n; first += 8)
+    for (int part = 0; part < kLanes; part += W) {
+      const VU lane = *reinterpret_cast<const VU *>(lanes + part);
+      VU block[4] = {VU{} + (row << 12 | uint32_t(first >> 3)), lane + g.position, VU{} + g.step, VU{} + (kDropout | site)};
+      philox(g.key, block, wide_product);
+      for (int e = 0; e < 8 && first + e < n; ++e) {
+        const VI bits = (VI)(block[e >> 1] >> (e & 1 ? 16 : 0) & 0xFFFFu);
+        store(lines + (first + e) * kLanes + part, bits >= limit ? keep : V{});
+      }
     }
-    philox<kLanes>(g.key, c0, c1, c2, c3);
-    const uint32_t *words[4] = {c0, c1, c2, c3};
-    for (int e = 0; e < 8 && first + e < n; ++e)
-      for (int s = 0; s < kLanes; ++s)
-        lines[(first + e) * kLanes + s] = (words[e >> 1][s] >> (e & 1 ? 16 : 0) & 0xFFFFu) >= g.dropout ? keep : 0.0f;
-  }
 }
 
 /// Layer norm over all of a sample's numbers: out = normal * gamma + beta, lines of `normal` kept if it has data.
@@ -310,35 +327,46 @@ static void rescale(const Shape &s, const Lines &normal, const float *gamma, con
           .to(out.at(l, c));
 }
 
+/// What backward sums over a sample's numbers: the gradient, and the gradient times the normalised input.
+struct Sums {
+  Line plain, along;
+};
+
+/// Sums over N neighbouring channels; their gradients of gamma and beta are added.
+template <int N>
+static inline Sums denormalise_sums(const Shape &s, const Lines &back, const Lines &normal, const float *gamma, int c,
+                                    float *gamma_d, float *beta_d) {
+  Sums sums{Line::of(0), Line::of(0)};
+  for (int l = 0; l < s.L; ++l) {
+    const size_t at = size_t(l) * s.C + c;
+    V by_gamma[4] = {}, by_beta[4] = {};
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) {
+      const Line g = Line::at(back.at(l, c + i)), y = Line::at(normal.at(l, c + i)), gy = g * y;
+      sums.plain = fma(g, Line::of(gamma[at + i]), sums.plain);
+      sums.along = fma(gy, Line::of(gamma[at + i]), sums.along);
+      by_gamma[i] = gy.together();
+      by_beta[i] = g.together();
+    }
+    add_sums<N>(gamma_d + at, by_gamma);
+    add_sums<N>(beta_d + at, by_beta);
+  }
+  return sums;
+}
+
 /// Backward through `normalise`: d += the gradient of its input; gradients of gamma and beta are added.
 static void denormalise(const Shape &s, const Lines &back, const Lines &normal, const float *gamma, const float *rstd,
                         const Lines &d, float *gamma_d, float *beta_d) {
-  Line sum = Line::of(0), dot = Line::of(0);
-  for (int c0 = 0; c0 < s.C; c0 += 4) {
-    const int width = s.C - c0 < 4 ? s.C - c0 : 4;
-    Line part_sum = Line::of(0), part_dot = Line::of(0);
-    for (int l = 0; l < s.L; ++l) {
-      V by_gamma[4] = {}, by_beta[4] = {};
-      for (int i = 0; i < width; ++i) {
-        const Line g = Line::at(back.at(l, c0 + i)), y = Line::at(normal.at(l, c0 + i));
-        const Line scaled = g * Line::of(gamma[size_t(l) * s.C + c0 + i]);
-        part_sum = part_sum + scaled;
-        part_dot = fma(scaled, y, part_dot);
-        by_gamma[i] = (g * y).together();
-        by_beta[i] = g.together();
-      }
-      const V4 gammas = sum4(by_gamma[0], by_gamma[1], by_gamma[2], by_gamma[3]);
-      const V4 betas = sum4(by_beta[0], by_beta[1], by_beta[2], by_beta[3]);
-      for (int i = 0; i < width; ++i) {
-        gamma_d[size_t(l) * s.C + c0 + i] += gammas[i];
-        beta_d[size_t(l) * s.C + c0 + i] += betas[i];
-      }
-    }
-    sum = sum + part_sum;
-    dot = dot + part_dot;
+  Sums total{Line::of(0), Line::of(0)};
+  for (int c = 0; c < s.C;) {
+    const bool four = c + 4 <= s.C;
+    const Sums sums = four ? denormalise_sums<4>(s, back, normal, gamma, c, gamma_d, beta_d)
+                           : denormalise_sums<1>(s, back, normal, gamma, c, gamma_d, beta_d);
+    total = {total.plain + sums.plain, total.along + sums.along};
+    c += four ? 4 : 1;
   }
   const Line size = Line::of(1.0f / (float(s.L) * float(s.C)));
-  const Line mean = sum * size, slope = dot * size, scale = Line::at(rstd);
+  const Line mean = total.plain * size, slope = total.along * size, scale = Line::at(rstd);
   for (int c = 0; c < s.C; ++c)
     for (int l = 0; l < s.L; ++l) {
       const Line g = Line::at(back.at(l, c)) * Line::of(gamma[size_t(l) * s.C + c]);
@@ -391,7 +419,7 @@ template <bool Training> static void block_forward(const Group &g, const Buffers
   const Lines series{b.normal, b.series_step, kLanes};
   normalise(s, b.x, p + at.gamma1, p + at.beta1, series, kept.normal1, Training ? kept.rstd1 : scratch);
   for (int c = 0; dropping && c < s.C; ++c) drop(g, site, c, s.L, kept.slope1.at(0, c));
-  multiply(g.packed + packed.time, s.L, s.L, series.data, kLanes, s.C, b.series_step, [&](int l, int c, Line y) {
+  multiply(g.packed + packed.time, s.L, s.L, series.data, kLanes, s.C, b.series_step, [&](int l, int c, Line y) __attribute__((always_inline)) {
     Line slope;
     y = activate(s.gelu, y + Line::of(p[at.time_b + l]), &slope);
     if (dropping) {
@@ -413,7 +441,7 @@ template <bool Training> static void block_forward(const Group &g, const Buffers
     const int wide = s.L - l0 < kColumns ? s.L - l0 : kColumns;
     float *hidden = Training ? kept.hidden + l0 * b.hidden_step : b.panel();
     float *slopes = Training ? kept.slope2 + l0 * b.hidden_step : nullptr;
-    multiply(g.packed + packed.up, s.F, s.C, tokens.at(l0, 0), kLanes, wide, b.token_step, [&](int f, int n, Line y) {
+    multiply(g.packed + packed.up, s.F, s.C, tokens.at(l0, 0), kLanes, wide, b.token_step, [&](int f, int n, Line y) __attribute__((always_inline)) {
       Line slope;
       y = activate(s.gelu, y + Line::of(p[at.up_b + f]), &slope);
       const size_t place = n * b.hidden_step + f * kLanes;
@@ -425,7 +453,7 @@ template <bool Training> static void block_forward(const Group &g, const Buffers
       if (Training) slope.to(slopes + place);
       y.to(hidden + place);
     });
-    multiply(g.packed + packed.down, s.C, s.F, hidden, kLanes, wide, b.hidden_step, [&](int c, int n, Line y) {
+    multiply(g.packed + packed.down, s.C, s.F, hidden, kLanes, wide, b.hidden_step, [&](int c, int n, Line y) __attribute__((always_inline)) {
       y = y + Line::of(p[at.down_b + c]);
       if (dropping) y = y * Line::at(kept.mask.at(l0 + n, c));
       (Line::at(b.x.at(l0 + n, c)) + y).to(b.x.at(l0 + n, c));
@@ -441,29 +469,26 @@ static void block_backward(const Group &g, const Buffers &b, int index, float *g
   const float *p = g.parameters;
   const Kept kept = b.block(index);
 
-  for (int l = 0; l < s.L; ++l)
-    for (int c = 0; c < s.C; ++c) {
-      Line d = Line::at(b.d.at(l, c));
-      if (g.dropout > 0) d = d * Line::at(kept.mask.at(l, c));
-      d.to(b.tokens.at(l, c));
-    }
+  const Lines into = g.dropout > 0 ? b.tokens : b.d; // gradient of the second feature layer's output
+  for (int l = 0; g.dropout > 0 && l < s.L; ++l)
+    for (int c = 0; c < s.C; ++c) (Line::at(b.d.at(l, c)) * Line::at(kept.mask.at(l, c))).to(into.at(l, c));
   const Lines tokens{b.back, kLanes, b.token_step};
   for (int l0 = 0; l0 < s.L; l0 += kColumns) {
     const int wide = s.L - l0 < kColumns ? s.L - l0 : kColumns;
     float *slopes = kept.slope2 + l0 * b.hidden_step;
-    multiply(g.packed + packed.down_t, s.F, s.C, b.tokens.at(l0, 0), kLanes, wide, b.token_step,
-             [&](int f, int n, Line y) {
+    multiply(g.packed + packed.down_t, s.F, s.C, into.at(l0, 0), into.c_step, wide, into.l_step,
+             [&](int f, int n, Line y) __attribute__((always_inline)) {
                float *slope = slopes + n * b.hidden_step + f * kLanes;
                (y * Line::at(slope)).to(slope);
              });
     multiply(g.packed + packed.up_t, s.C, s.F, slopes, kLanes, wide, b.hidden_step,
-             [&](int c, int n, Line y) { y.to(tokens.at(l0 + n, c)); });
+             [&](int c, int n, Line y) __attribute__((always_inline)) { y.to(tokens.at(l0 + n, c)); });
   }
   rescale(s, kept.normal2, p + at.gamma2, p + at.beta2, Lines{b.normal, kLanes, b.token_step});
-  outer(b.tokens.data, s.C, b.token_step, kept.hidden, s.F, b.hidden_step, s.L, gradient + at.down_w);
-  outer_ones(b.tokens.data, s.C, b.token_step, s.L, gradient + at.down_b);
-  outer(kept.slope2, s.F, b.hidden_step, b.normal, s.C, b.token_step, s.L, gradient + at.up_w);
-  outer_ones(kept.slope2, s.F, b.hidden_step, s.L, gradient + at.up_b);
+  outer(into.data, s.C, into.c_step, into.l_step, kept.hidden, s.F, b.hidden_step, s.L, gradient + at.down_w);
+  outer_ones(into.data, s.C, into.c_step, into.l_step, s.L, gradient + at.down_b);
+  outer(kept.slope2, s.F, kLanes, b.hidden_step, b.normal, s.C, b.token_step, s.L, gradient + at.up_w);
+  outer_ones(kept.slope2, s.F, kLanes, b.hidden_step, s.L, gradient + at.up_b);
   denormalise(s, tokens, kept.normal2, p + at.gamma2, kept.rstd2, b.d, gradient + at.gamma2, gradient + at.beta2);
 
   for (int c = 0; c < s.C; ++c)
@@ -471,10 +496,10 @@ static void block_backward(const Group &g, const Buffers &b, int index, float *g
       (Line::at(kept.slope1.at(l, c)) * Line::at(b.d.at(l, c))).to(kept.slope1.at(l, c));
   const Lines series{b.back, b.series_step, kLanes};
   multiply(g.packed + packed.time_t, s.L, s.L, kept.slope1.data, kLanes, s.C, b.series_step,
-           [&](int l, int c, Line y) { y.to(series.at(l, c)); });
+           [&](int l, int c, Line y) __attribute__((always_inline)) { y.to(series.at(l, c)); });
   rescale(s, kept.normal1, p + at.gamma1, p + at.beta1, Lines{b.normal, b.series_step, kLanes});
-  outer(kept.slope1.data, s.L, b.series_step, b.normal, s.L, b.series_step, s.C, gradient + at.time_w);
-  outer_ones(kept.slope1.data, s.L, b.series_step, s.C, gradient + at.time_b);
+  outer(kept.slope1.data, s.L, kLanes, b.series_step, b.normal, s.L, b.series_step, s.C, gradient + at.time_w);
+  outer_ones(kept.slope1.data, s.L, kLanes, b.series_step, s.C, gradient + at.time_b);
   denormalise(s, series, kept.normal1, p + at.gamma1, kept.rstd1, b.d, gradient + at.gamma1, gradient + at.beta1);
 }
 
@@ -483,7 +508,7 @@ static void head_forward(const Group &g, const Buffers &b) {
   const Shape &s = *g.shape;
   const float *bias = g.parameters + s.head_b();
   if (!s.flat) {
-    multiply(g.packed + s.packed_head(), s.H, s.L, b.x.data, kLanes, s.kept, b.series_step, [&](int h, int c, Line y) {
+    multiply(g.packed + s.packed_head(), s.H, s.L, b.x.data, kLanes, s.kept, b.series_step, [&](int h, int c, Line y) __attribute__((always_inline)) {
       y = y + Line::of(bias[h]);
       if (s.revin) {
         const Line weight = Line::of(g.parameters[s.revin_w() + c]), shift = Line::of(g.parameters[s.revin_b() + c]);
@@ -548,10 +573,10 @@ static void head_backward(const Group &g, const Buffers &b, float *gradient) {
     gradient[s.revin_w() + c] += weight_d.sum();
     gradient[s.revin_b() + c] += bias_d.sum();
   }
-  outer(b.output_d, s.H, column, b.x.data, s.L, b.series_step, s.kept, gradient + s.head_w());
-  outer_ones(b.output_d, s.H, column, s.kept, gradient + s.head_b());
+  outer(b.output_d, s.H, kLanes, column, b.x.data, s.L, b.series_step, s.kept, gradient + s.head_w());
+  outer_ones(b.output_d, s.H, kLanes, column, s.kept, gradient + s.head_b());
   multiply(g.packed + s.packed_head_t(), s.L, s.H, b.output_d, kLanes, s.kept, column,
-           [&](int l, int c, Line y) { y.to(b.d.at(l, c)); });
+           [&](int l, int c, Line y) __attribute__((always_inline)) { y.to(b.d.at(l, c)); });
   for (int c = s.kept; c < s.C; ++c)
     for (int l = 0; l < s.L; ++l) Line::of(0).to(b.d.at(l, c));
 }

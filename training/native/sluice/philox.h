@@ -12,23 +12,30 @@ struct PhiloxKey {
 /// Which use of chance a counter belongs to: the top byte of its last word.
 enum PhiloxUse : uint32_t { kDropout = 1u << 24, kOrder = 2u << 24 };
 
-/// N counters under one key, in place, word by word: c0[N] .. c3[N] become the words of N blocks.
-template <int N>
-static inline void philox(PhiloxKey key, uint32_t (&c0)[N], uint32_t (&c1)[N], uint32_t (&c2)[N], uint32_t (&c3)[N]) {
+/// A counter under a key becomes a block, in place. A word is a number, or a vector of them for many counters at a time;
+/// `product(a, m, low, high)` multiplies words by a number into their low and high halves.
+template <class Word, class Product>
+static inline void philox(PhiloxKey key, Word (&c)[4], const Product &product) {
   for (int round = 0; round < 10; ++round) {
-    for (int i = 0; i < N; ++i) {
-      const uint64_t p0 = uint64_t(0xD2511F53u) * c0[i];
-      const uint64_t p1 = uint64_t(0xCD9E8D57u) * c2[i];
-      const uint32_t x = uint32_t(p1 >> 32) ^ c1[i] ^ key.k0;
-      const uint32_t y = uint32_t(p0 >> 32) ^ c3[i] ^ key.k1;
-      c1[i] = uint32_t(p1);
-      c3[i] = uint32_t(p0);
-      c0[i] = x;
-      c2[i] = y;
-    }
+    Word low0, high0, low1, high1;
+    product(c[0], 0xD2511F53u, low0, high0);
+    product(c[2], 0xCD9E8D57u, low1, high1);
+    c[0] = high1 ^ c[1] ^ key.k0;
+    c[1] = low1;
+    c[2] = high0 ^ c[3] ^ key.k1;
+    c[3] = low0;
     key.k0 += 0x9E3779B9u;
     key.k1 += 0xBB67AE85u;
   }
+}
+
+/// One counter.
+static inline void philox(PhiloxKey key, uint32_t (&c)[4]) {
+  philox(key, c, [](uint32_t a, uint32_t m, uint32_t &low, uint32_t &high) {
+    const uint64_t product = uint64_t(a) * m;
+    low = uint32_t(product);
+    high = uint32_t(product >> 32);
+  });
 }
 
 /// The order of an epoch as a keyed permutation of 0..n-1: a Feistel network over the next power of four, walked until
@@ -37,17 +44,10 @@ class Order {
 public:
   Order(PhiloxKey key, uint64_t epoch, uint32_t n) : n_(n) {
     while (uint64_t(1) << (2 * half_) < n) ++half_;
-    uint32_t c0[2], c1[2], c2[2], c3[2];
-    for (int i = 0; i < 2; ++i) {
-      c0[i] = uint32_t(epoch);
-      c1[i] = uint32_t(epoch >> 32);
-      c2[i] = i;
-      c3[i] = kOrder;
-    }
-    philox<2>(key, c0, c1, c2, c3);
-    for (int i = 0; i < 2; ++i) {
-      const uint32_t words[4] = {c0[i], c1[i], c2[i], c3[i]};
-      for (int w = 0; w < 4; ++w) keys_[4 * i + w] = words[w];
+    for (uint32_t i = 0; i < 2; ++i) {
+      uint32_t block[4] = {uint32_t(epoch), uint32_t(epoch >> 32), i, kOrder};
+      philox(key, block);
+      for (int word = 0; word < 4; ++word) keys_[4 * i + word] = block[word];
     }
   }
   uint32_t at(uint32_t position) const {

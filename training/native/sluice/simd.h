@@ -5,7 +5,7 @@
 #include "shape.h"
 #include <cstdint>
 
-#if defined(__AVX2__) || defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
@@ -29,14 +29,15 @@ constexpr int W = 4, kRows = 2, kColumns = 1, kOuterRows = 2;
 
 typedef float V __attribute__((vector_size(4 * W)));
 typedef int32_t VI __attribute__((vector_size(4 * W)));
+typedef uint32_t VU __attribute__((vector_size(4 * W)));
+typedef uint64_t VL __attribute__((vector_size(4 * W)));
 typedef float V4 __attribute__((vector_size(16)));
 typedef float V8 __attribute__((vector_size(32)));
-typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4)));
 constexpr int kParts = kLanes / W; // vectors of a line
 
 static inline V load(const float *p) { return *reinterpret_cast<const V *>(p); }
 static inline void store(float *p, V v) { *reinterpret_cast<V *>(p) = v; }
-static inline V splat(float x) { return V{} + x; }
+static inline V splat(float x) { return x - V{}; } // x + 0 would be an addition: it makes 0 of -0
 
 /// a * b + c, rounded once where the machine can.
 static inline V fma(V a, V b, V c) {
@@ -59,6 +60,26 @@ static inline V fma(V a, V b, V c) {
 static inline V root(V x) {
   for (int i = 0; i < W; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;
+}
+
+/// Products of the lower halves of 64-bit numbers.
+static inline VL low_product(VL a, VL b) {
+#if defined(__AVX512F__)
+  return (VL)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__) && !defined(SLU_WIDE)
+  return (VL)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__) && !defined(SLU_WIDE)
+  return (VL)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
+/// Low and high halves of the products of words and a number.
+static inline void wide_product(VU a, uint32_t m, VU &low, VU &high) {
+  const VL factor = VL{} + m, even = low_product((VL)a, factor), odd = low_product((VL)a >> 32, factor);
+  low = (VU)((even & 0xFFFFFFFFu) | odd << 32);
+  high = (VU)(even >> 32 | (odd & 0xFFFFFFFF00000000u));
 }
 
 /// Halves added onto each other until four numbers are left.

@@ -434,10 +434,10 @@ void require(bool holds, const char *what) {
 }
 
 Shape shape_of(const slu_tsmixer_config &c) {
-  const auto size = [](int32_t value) { return value >= 1 && value <= 1 << 19; };
+  const auto size = [](int32_t value) { return value >= 1 && value < 1 << 15; }; // places in a Philox counter
   require(c.members >= 1 && c.members <= 1 << 16, "members is not between 1 and 65536.");
   require(size(c.tokens) && size(c.channels) && size(c.hidden) && size(c.horizon),
-          "tokens, channels, hidden and horizon are between 1 and 2^19.");
+          "tokens, channels, hidden and horizon are between 1 and 32767.");
   require(c.blocks >= 0 && c.blocks <= 1024, "blocks is not between 0 and 1024.");
   require(c.head == SLU_HEAD_FLAT || c.head == SLU_HEAD_TEMPORAL, "head is neither flat nor temporal.");
   require(c.kept_channels >= 1 && c.kept_channels <= c.channels, "kept_channels is not between 1 and channels.");
@@ -578,10 +578,9 @@ int64_t slu_tsmixer_progress(const slu_tsmixer *h) { return h->done.load(); }
 
 void slu_philox(const uint32_t *counters, const uint32_t *key, int64_t n, uint32_t *out) {
   for (int64_t i = 0; i < n; ++i) {
-    uint32_t c0[1] = {counters[4 * i]}, c1[1] = {counters[4 * i + 1]};
-    uint32_t c2[1] = {counters[4 * i + 2]}, c3[1] = {counters[4 * i + 3]};
-    philox<1>({key[0], key[1]}, c0, c1, c2, c3);
-    const uint32_t block[] = {c0[0], c1[0], c2[0], c3[0]};
+    uint32_t block[4];
+    std::memcpy(block, counters + 4 * i, sizeof block);
+    philox({key[0], key[1]}, block);
     std::memcpy(out + 4 * i, block, sizeof block);
   }
 }
