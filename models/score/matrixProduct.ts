@@ -1,4 +1,4 @@
-// Products of small float64 matrices: eight sums at a time, each in the order of the textbook's three loops.
+// Products of small float64 matrices: up to eight sums at a time, each in the order of the textbook's three loops.
 
 /**
  * out = a b, all row-major.
@@ -17,13 +17,51 @@ export function matrixProduct(
   for (let i = 0; i < tall; i += 2) {
     for (let j = 0; j < wide; j += 4) twoByFour(a, b, out, i, j, k, n);
   }
-  for (let i = 0; i < m; i += 1) {
-    for (let j = i < tall ? wide : 0; j < n; j += 1) {
-      let sum = 0;
-      for (let p = 0; p < k; p += 1) sum += a[i * k + p]! * b[p * n + j]!;
-      out[i * n + j] = sum;
-    }
+  if (tall < m) for (let j = 0; j < wide; j += 1) single(a, b, out, tall, j, k, n);
+  const high = m - (m % 4);
+  for (let j = wide; j < n; j += 1) {
+    for (let i = 0; i < high; i += 4) fourByOne(a, b, out, i, j, k, n);
+    for (let i = high; i < m; i += 1) single(a, b, out, i, j, k, n);
   }
+}
+
+function single(
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  i: number,
+  j: number,
+  k: number,
+  n: number,
+): void {
+  let sum = 0;
+  for (let p = 0; p < k; p += 1) sum += a[i * k + p]! * b[p * n + j]!;
+  out[i * n + j] = sum;
+}
+
+function fourByOne(
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  i: number,
+  j: number,
+  k: number,
+  n: number,
+): void {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const first = i * k;
+  for (let p = 0, at = j; p < k; p += 1, at += n) {
+    const x = b[at]!;
+    s0 += a[first + p]! * x;
+    s1 += a[first + k + p]! * x;
+    s2 += a[first + 2 * k + p]! * x;
+    s3 += a[first + 3 * k + p]! * x;
+  }
+  const to = i * n + j;
+  out[to] = s0;
+  out[to + n] = s1;
+  out[to + 2 * n] = s2;
+  out[to + 3 * n] = s3;
 }
 
 function twoByFour(
