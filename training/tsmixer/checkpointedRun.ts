@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { canonicalJson, SluiceError } from '../../core/index.ts';
+import { dirname } from 'node:path';
+import { canonicalJson, SluiceError, sweepStaging } from '../../core/index.ts';
 import { type RunRecord, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { TsmixerEngine } from './engine.ts';
 import type { TargetScale } from './targetScale.ts';
@@ -35,6 +36,7 @@ export function openCheckpoint(
 ): RunKeeper {
   const place = request.checkpoint;
   if (place === undefined) return nowhere;
+  sweepStaging(dirname(place.path));
   const requestDigest = digestOfRequest(request);
   const found = existsSync(place.path) ? readCheckpoint(place.path) : null;
   if (found !== null && (found.engine !== engine.name || found.requestDigest !== requestDigest))
@@ -44,7 +46,7 @@ export function openCheckpoint(
       { path: place.path, expected: requestDigest, found: found.requestDigest },
     );
   let latest: RunRecord | null = null;
-  let writtenMs = performance.now();
+  let writtenMs = Number.NEGATIVE_INFINITY; // the first record shows whether the place can be written
   const write = () => {
     if (latest === null) return;
     writeCheckpoint(place.path, {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +18,7 @@ import {
 } from '../../../training/tsmixer/index.ts';
 import { stepOf } from '../../../training/tsmixer/state.ts';
 import { foldScale } from '../../../training/tsmixer/targetScale.ts';
+import { killedRequest } from './killedTraining.ts';
 import { indices, plainMember, randomSamples, smallRequest, smallShape } from './problem.ts';
 
 describe('a checkpoint', () => {
@@ -86,6 +89,24 @@ describe('a checkpoint', () => {
     expect(stops).to.be.greaterThan(5);
     expect(fits).to.deep.equal(whole);
     expect(new Set(whole.map(({ history }) => history.length)).size).to.be.greaterThan(1);
+  });
+
+  it('lets a killed training end as the undisturbed one', async function () {
+    this.timeout(30_000);
+    const child = spawn(process.execPath, [
+      join(import.meta.dirname, 'killedTraining.ts'),
+      place.path,
+    ]);
+    const exited = once(child, 'exit');
+    const killing = setInterval(() => {
+      if (existsSync(place.path)) child.kill('SIGKILL');
+    }, 2);
+    expect((await exited)[1]).to.equal('SIGKILL');
+    clearInterval(killing);
+    expect(readCheckpoint(place.path).run.step).to.be.within(1, 7999);
+    const resumed = await fitTsmixer(nativeEngine(), killedRequest(place.path));
+    expect(resumed).to.deep.equal(await fitTsmixer(nativeEngine(), killedRequest()));
+    expect(readdirSync(folder)).to.deep.equal(['training.ckpt']);
   });
 
   it('does so whichever engine it was stopped in', async () => {

@@ -85,17 +85,49 @@ describe('fitTsmixer', () => {
   it('tells losses of the samples in the unit that it learns in', async () => {
     const members = [{ ...plainMember, learningRate: 0 }];
     const samples = { ...randomSamples(smallShape, 80), weights: null };
-    const request = smallRequest({ members, epochs: 1 }, { samples });
+    // each sample 30 times in batches of 1: an epoch of several calls of the engine
+    const train = Int32Array.from({ length: 1800 }, (_, i) => i % 60);
+    const request = smallRequest({ members, epochs: 2, batch: 1 }, { samples, train });
     const [fit] = await fitTsmixer(engine, request);
-    const chosen = { train: request.train, stop: request.stop };
-    const mean = average([...chosen.train].map((i) => samples.targets![i]!));
-    const variance = average([...chosen.train].map((i) => (samples.targets![i]! - mean) ** 2));
+    const targetsOf = (rows: Int32Array) => [...rows].map((row) => samples.targets![row]!);
+    const mean = average(targetsOf(train));
+    const variance = average(targetsOf(train).map((target) => (target - mean) ** 2));
     for (const part of ['train', 'stop'] as const) {
-      const { windows } = gatherBatch(smallShape, samples, chosen[part]);
-      const y = tsmixerForward(fit!.weights, windows, chosen[part].length);
-      const loss = average([...chosen[part]].map((i, at) => (samples.targets![i]! - y[at]!) ** 2));
-      expect(fit!.history[0]![part]).to.be.closeTo(loss / variance, 1e-4);
+      const rows = request[part];
+      const { windows } = gatherBatch(smallShape, samples, rows);
+      const y = tsmixerForward(fit!.weights, windows, rows.length);
+      const loss = average(targetsOf(rows).map((target, at) => (target - y[at]!) ** 2));
+      for (const epoch of fit!.history) {
+        expect(epoch[part]).to.be.closeTo(loss / variance, (1e-5 * loss) / variance);
+      }
     }
+  });
+
+  it('does not train a member any more that has stopped', async () => {
+    const masks: string[] = [];
+    const spying: TsmixerEngine = {
+      ...engine,
+      open(task) {
+        const session = engine.open(task);
+        return {
+          ...session,
+          train(order, watch) {
+            masks.push(order.active.join(''));
+            return session.train(order, watch);
+          },
+        };
+      },
+    };
+    const members = [plainMember, { ...plainMember, seed: 6, learningRate: 0.1 }];
+    const [first, second] = await fitTsmixer(
+      spying,
+      smallRequest({ members, epochs: 30, patience: 2 }),
+    );
+    const expected = Array.from({ length: 30 }, (_, e) =>
+      [first, second].map((fit) => (e < fit!.history.length ? 1 : 0)).join(''),
+    ).filter((mask) => mask !== '00');
+    expect(new Set(masks)).to.include(first!.history.length < second!.history.length ? '01' : '10');
+    expect(masks).to.deep.equal(expected);
   });
 
   it('gives label units, however large or small', async () => {

@@ -39,7 +39,9 @@ describe('gradients of the native engine', () => {
     const shape = randomShape(i);
     for (const loss of [{ kind: 'mse' }, { kind: 'huber', delta: 0.7 }] as const) {
       it(`are those of TensorFlow.js: ${describeShape(shape)}, ${loss.kind}`, () => {
-        const samples = randomSamples(shape, 37, 100 + i);
+        const drawn = randomSamples(shape, 37, 100 + i);
+        const samples =
+          shape.head === 'temporal' && i % 2 === 0 ? { ...drawn, targets: null } : drawn;
         const parameters = initialWeights(shape, 5 + i).values.map((v, p) => v + jitter(p));
         const chosen = indices(0, 37);
         const native = nativeGradient(library, shape, samples, loss, parameters);
