@@ -1,5 +1,6 @@
-// TensorFlow.js as an engine: its own differentiation, slow (docs say how slow). Formulas, schedule and order of samples
-// are the native engine's; dropout is drawn by a generator of its own, so with dropout its numbers are other ones.
+// TensorFlow.js as an engine: its own differentiation, on a processor some two hundred times slower. Formulas, schedule
+// and order of samples are the native engine's; dropout is drawn by a generator of its own, so with dropout its numbers
+// are other ones.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createRandom, SluiceError } from '../../core/index.ts';
