@@ -9,8 +9,8 @@
 // one that also sees order flow a part, trees most.
 // sequence: a buyer's surprise lifts the price 36 bars later and lowers it again 48 bars later. The next 12 bars rest on
 // u[t-24] .. u[t-47] and on nothing newer, with signs that cancel: no sum of flow over up to 24 bars holds any of it, a
-// longer one only zero. v makes the drift white (what u adds to its autocovariance, v takes away), so past returns tell
-// nothing either. A linear map of 48 tokens of flow sees all that can be known.
+// longer one only zero. v takes from the drift's autocovariance what u puts there, so past returns tell nothing either.
+// A linear map of 48 tokens of flow sees all of it.
 
 import type { Random } from '../../core/index.ts';
 
