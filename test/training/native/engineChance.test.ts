@@ -157,16 +157,19 @@ describe('dropout in the native engine', () => {
     it(`drops its share after ${place} mixing and keeps the expected value`, () => {
       const engine = openThrough(place, rate);
       const steps = 40;
+      const seen = new Set<number>();
       let kept = 0;
       for (let step = 0; step < steps; step += 1) {
-        const values = dropped(engine, 1, step);
-        for (const v of values) {
-          if (v < 0.5) expect(v).to.equal(0);
-          else expect(v).to.be.closeTo(1 / keep, 1e-4); // the rate has a resolution of 1 / 65536
+        for (const v of dropped(engine, 1, step)) {
+          seen.add(Math.fround(v));
           if (v > 0.5) kept += 1;
         }
       }
       engine.free();
+      for (const v of seen) {
+        // the rate has a resolution of 1 / 65536
+        if (v !== 0) expect(v).to.be.closeTo(1 / keep, 1e-4);
+      }
       const n = steps * elements;
       expect(Math.abs(kept - n * keep) / Math.sqrt(n * keep * rate)).to.be.lessThan(far);
     });
@@ -175,14 +178,16 @@ describe('dropout in the native engine', () => {
   it('drops after the hidden layer and again after the feature mixing, independently', () => {
     const engine = openThrough('hidden', rate);
     const steps = 40;
+    const seen = new Set<number>();
     let kept = 0;
     for (let step = 0; step < steps; step += 1) {
       for (const v of dropped(engine, 1, step)) {
-        if (v > 0.5) expect(v).to.be.closeTo(1 / keep ** 2, 2e-4);
-        kept += v > 0.5 ? 1 : 0;
+        seen.add(Math.fround(v));
+        if (v > 0.5) kept += 1;
       }
     }
     engine.free();
+    for (const v of seen) if (v !== 0) expect(v).to.be.closeTo(1 / keep ** 2, 2e-4);
     const [n, p] = [steps * elements, keep ** 2];
     expect(Math.abs(kept - n * p) / Math.sqrt(n * p * (1 - p))).to.be.lessThan(far);
   });

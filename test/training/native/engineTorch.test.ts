@@ -42,6 +42,8 @@ interface Recorded {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+  /** factor of the rate at each step; the last one holds */
+  readonly schedule: readonly number[];
   readonly losses: readonly number[];
   readonly gradient: string;
   readonly parameters: string;
@@ -129,9 +131,10 @@ describe(`the native engine beside ${recording.made_with}`, () => {
 
     it(`${recorded.name}: makes its ${steps} steps`, async () => {
       const engine = open(recorded);
+      const schedule = Float32Array.from(recorded.schedule);
       const losses: number[] = [];
       for (let step = 1; step <= steps; step += 1) {
-        const [stats] = await trainTo(engine, samples, step);
+        const [stats] = await trainTo(engine, samples, step, schedule);
         expect(stats).to.include({ step, samples: recorded.batch });
         losses.push(stats!.loss);
       }

@@ -16,7 +16,7 @@ from torch import nn
 STEPS = 20
 BASE = dict(rows=40, tokens=5, channels=3, hidden=4, blocks=2, horizon=2, head="flat", kept=3, activation="relu",
             revin=False, batch=6, loss="mse", delta=1.0, rate=1e-2, decay=0.0, teacher=0.0, clip=0.0, weights=False,
-            beta1=0.9, beta2=0.999, epsilon=1e-8)
+            beta1=0.9, beta2=0.999, epsilon=1e-8, schedule=[1.0])
 CASES = {
     "flat relu": {},
     "flat gelu, one of everything": dict(tokens=1, channels=1, hidden=1, blocks=1, horizon=1, kept=1, batch=1, activation="gelu"),
@@ -32,6 +32,7 @@ CASES = {
     "clipping": dict(clip=0.05, activation="gelu", tokens=7, channels=6, kept=6),
     "weight decay": dict(decay=0.3, rate=3e-2, activation="gelu"),
     "other betas, epsilon that matters": dict(beta1=0.7, beta2=0.9, epsilon=0.05, activation="gelu"),
+    "a schedule, with decay": dict(schedule=[0.125, 0.5, 1.0, 0.75, 0.25], decay=0.3, rate=3e-2, activation="gelu"),
     "all of it": dict(tokens=15, channels=5, hidden=13, head="temporal", horizon=6, kept=4, revin=True, batch=9, activation="gelu",
                       loss="huber", delta=0.4, teacher=0.5, weights=True, clip=0.1, decay=0.05, rows=80),
     "powers of two": dict(tokens=16, channels=16, hidden=32, blocks=1, horizon=1, kept=16, batch=16, activation="gelu", rate=1e-3),
@@ -119,7 +120,8 @@ def run(c, dtype):
     optimiser = torch.optim.AdamW(model.parameters(), c["rate"], (c["beta1"], c["beta2"]), c["epsilon"], c["decay"])
     point = nn.HuberLoss(reduction="none", delta=c["delta"]) if c["loss"] == "huber" else nn.MSELoss(reduction="none")
     losses, first = [], None
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        optimiser.param_groups[0]["lr"] = c["rate"] * c["schedule"][min(step, len(c["schedule"]) - 1)]
         optimiser.zero_grad()
         out = model(x)
         loss = point(out, y).mean(1)
