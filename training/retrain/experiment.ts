@@ -189,7 +189,7 @@ function judgeArms(
     metrics,
     statistics: statisticsOf(metrics, trialCount),
     rank_ic: rankIc,
-    net_return_per_day: returnInterval(metrics, `${policy} ${window}`, promotion, seed),
+    net_return_per_day: returnInterval(metrics, `${policy} ${window}`, seed),
   });
   const arms = [...runs].map(([policy, run]): ArmReport => {
     const verdict = verdicts.get(policy);

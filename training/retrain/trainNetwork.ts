@@ -127,12 +127,7 @@ function validationOf(
     metrics: run.metrics,
     statistics: statisticsOf(run.metrics, config.tsmixer!.teacher_lambdas.length),
     rank_ic: run.rankIc,
-    net_return_per_day: returnInterval(
-      run.metrics,
-      'nn_only validation',
-      config.promotion,
-      config.seed,
-    ),
+    net_return_per_day: returnInterval(run.metrics, 'nn_only validation', config.seed),
   };
 }
 
