@@ -273,6 +273,24 @@ describe('a model with a network', () => {
       expect(unasked.json).to.include({ policy: fakeBlend, score: blended });
     });
 
+    it('or is refused as late, without explaining on for nobody', async () => {
+      let [now, explained] = [0, 0];
+      const nn: Partial<LoadedNetwork> = {
+        contributions: async () => {
+          now += 11;
+          explained += 1;
+          return { base: 0, contributions: Float64Array.of(0, 0) };
+        },
+      };
+      const model = fakeEnsemble({ nn });
+      const server = await run({ model, deadlineMs: 20, monotonicMs: () => now });
+      servers.push(server);
+      const rows = Array(10).fill({ ...row, sequence });
+      const { status, json } = await server.post(predict, { ...head, rows });
+      expect([status, explained]).to.deep.equal([503, 2]);
+      expect(json.error).to.contain('deadline of 20 ms');
+    });
+
     it('for the whole request when one of its rows has no window: one request, one policy', async () => {
       const rows = [{ ...row, sequence }, row];
       const { json } = await ensemble.post(predict, { ...head, rows });
