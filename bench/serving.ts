@@ -1,6 +1,7 @@
 // The serving process against a bare Express endpoint that parses and answers the same JSON: requests per second
 // at 1 and 8 connections, and the round trip at 200 requests/s; each server is a process of its own, this one is the
-// client. Then without sockets: one request at 200/s, and 512 rows against a raw run of the session.
+// client. Then without sockets: one request at 200/s, and 512 rows against a raw run of the session; and the same
+// request to an ensemble, whose network reads a window of bars: blended, and blended with its explanation.
 // Options: --rounds N, --seconds N (per measurement).
 
 import { spawn } from 'node:child_process';
@@ -14,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import express from 'express';
-import { hourMs, silent } from '../core/index.ts';
+import { createRandom, hourMs, silent } from '../core/index.ts';
 import {
   barFeaturesBaseline,
   type FeatureSpec,
@@ -25,15 +26,17 @@ import {
   type ArtifactInput,
   buildArtifact,
   featureSchemaOf,
+  type GoldenScores,
   publishArtifact,
 } from '../models/artifact/index.ts';
-import { treeScorer } from '../models/score/index.ts';
+import { sequenceScorer, treeScorer } from '../models/score/index.ts';
 import { createService, routesOf } from '../serving/http/index.ts';
 import { type LoadedModel, loadModel } from '../serving/load/index.ts';
 import { serve } from '../serving/main.ts';
 import { createMetrics } from '../serving/monitor/index.ts';
 import { createPredictor, fallbackReasons, refusalStatus } from '../serving/route/index.ts';
 import { keys, nowMs, sampleInput } from '../test/models/artifact/samples.ts';
+import { randomNetwork } from '../test/models/score/tsmixerSamples.ts';
 import { randomRows, randomTrees } from '../test/serving/randomTrees.ts';
 import { report, summarise, time } from './harness.ts';
 
@@ -56,8 +59,18 @@ interface Target {
 
 const trees = randomTrees(1, size);
 
+/** What configs/default.json trains beside the trees. */
+const networkShape = {
+  nTokens: 48,
+  nChannels: 9,
+  hidden: 32,
+  blocks: 2,
+  activation: 'relu',
+} as const;
+const blendPolicy = 'blend_alpha_0.5';
+
 /** Random trees over 64 columns, under the manifest that the tests use. */
-function benchArtifact(): ArtifactInput {
+function benchArtifact(): ArtifactInput & { readonly golden: GoldenScores } {
   const sample = sampleInput();
   const baseline = barFeaturesBaseline({ symbolCount: 1, timeframeMs: hourMs });
   const spec: FeatureSpec = {
@@ -89,13 +102,45 @@ function benchArtifact(): ArtifactInput {
   };
 }
 
+/** The same with a random network over its first columns. */
+function benchEnsemble(): ArtifactInput {
+  const input = benchArtifact();
+  const { weights, channels } = randomNetwork(createRandom(7), networkShape);
+  const network = {
+    weights,
+    channels: channels.map((channel, c) => ({ ...channel, name: `log_return_${c + 1}` })),
+  };
+  const sequences = windowsOf(input.golden.rows);
+  const nn = sequenceScorer(network).score(sequences, input.golden.rows);
+  return {
+    ...input,
+    network,
+    golden: { ...input.golden, sequences, nn },
+    manifest: {
+      ...input.manifest,
+      type: 'ensemble_liquid',
+      n_tokens: networkShape.nTokens,
+      n_channels: networkShape.nChannels,
+      ensemble_alpha: 0.5,
+      policies_allowed: ['tabular_only', 'nn_only', blendPolicy],
+      policy: blendPolicy,
+    },
+  };
+}
+
+const windowsOf = (rows: number): Float32Array =>
+  randomRows(6, rows * networkShape.nTokens, networkShape.nChannels);
+
 /** The artifact and its public key in a folder that `serve` takes as `out`. */
-async function withArtifact<T>(work: (out: string, dir: string) => Promise<T>): Promise<T> {
+async function withArtifact<T>(
+  work: (out: string, dir: string) => Promise<T>,
+  input = benchArtifact(),
+): Promise<T> {
   const out = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const dir = join(out, 'models', modelName, '1');
   mkdirSync(join(out, 'keys'));
   writeFileSync(join(out, 'keys', 'signing.pub.pem'), keys.publicKeyPem);
-  await publishArtifact(dir, buildArtifact(benchArtifact()));
+  await publishArtifact(dir, buildArtifact(input));
   try {
     return await work(out, dir);
   } finally {
@@ -263,7 +308,7 @@ async function overSockets(rounds: number, seconds: number): Promise<Record<stri
 async function withoutSockets(seconds: number): Promise<Record<string, unknown>> {
   return withArtifact(async (_out, dir) => {
     const model = await loadModel({ dir, publicKeysPem: [keys.publicKeyPem], nowMs });
-    const answer = handlerOf(model);
+    const answer = handlerOf(model, ':model/infer');
     const one = Buffer.from(body);
     checkedAnswer(String((await answer(one, {})).body));
     const handler = await paced(() => answer(one, {}), seconds);
@@ -273,12 +318,49 @@ async function withoutSockets(seconds: number): Promise<Record<string, unknown>>
   });
 }
 
+/** One row with its window, by the path that explains: with and without the explanation. */
+async function blended(seconds: number): Promise<Record<string, unknown>> {
+  return withArtifact(async (_out, dir) => {
+    const model = await loadModel({ dir, publicKeysPem: [keys.publicKeyPem], nowMs });
+    const answer = handlerOf(model, '/v1/predictions');
+    const result: Record<string, unknown> = {};
+    for (const explain of [false, true]) {
+      const one = Buffer.from(JSON.stringify(blendedRow(model, explain)));
+      const { body: text } = await answer(one, {});
+      const { policy, score_source } = JSON.parse(String(text));
+      if (policy !== blendPolicy || score_source !== 'model') throw new Error(`served ${text}`);
+      const name = `${explain ? 'explained_' : ''}blend_at_${perSecond}_per_s`;
+      result[name] = await paced(() => answer(one, {}), seconds);
+    }
+    await model.close();
+    return result;
+  }, benchEnsemble());
+}
+
+function blendedRow({ manifest }: LoadedModel, explain: boolean) {
+  const nullable = (values: Float32Array) =>
+    Array.from(values, (value) => (Number.isNaN(value) ? null : value));
+  const { nTokens, nChannels } = networkShape;
+  const window = windowsOf(1);
+  return {
+    feature_payload_schema_version: manifest.feature_payload_schema_version,
+    feature_version: manifest.feature_version,
+    symbol: manifest.symbols[0],
+    time: nowMs,
+    explain,
+    features: nullable(features),
+    sequence: Array.from({ length: nTokens }, (_, token) =>
+      nullable(window.subarray(token * nChannels, (token + 1) * nChannels)),
+    ),
+  };
+}
+
 type Answer = (
   body: Uint8Array,
   headers: Record<string, string>,
 ) => Promise<{ readonly status: number; readonly body: Uint8Array | string }>;
 
-function handlerOf(model: LoadedModel): Answer {
+function handlerOf(model: LoadedModel, route: string): Answer {
   const monotonicMs = () => performance.now();
   const service = createService({
     limits: { maxBodyBytes: 1 << 23, maxRows: 4096, maxInFlight: 64 },
@@ -300,7 +382,7 @@ function handlerOf(model: LoadedModel): Answer {
     }),
   });
   service.install(model);
-  const { handle } = routesOf(service, '0').find((route) => route.path.endsWith(':model/infer'))!;
+  const { handle } = routesOf(service, '0').find(({ path: one }) => one.endsWith(route))!;
   return async (bytes, head) =>
     handle({
       params: { model: modelName },
@@ -347,10 +429,11 @@ if (options.server !== undefined) await serveAs(options.server);
 else {
   const [rounds, seconds] = [Number(options.rounds), Number(options.seconds)];
   report('serving', {
-    model: { ...size },
+    model: { ...size, network: networkShape },
     rounds,
     seconds,
     ...(await overSockets(rounds, seconds)),
     ...(await withoutSockets(rounds * seconds)),
+    ...(await blended(rounds * seconds)),
   });
 }
