@@ -5,8 +5,8 @@
 // into the C lines of a token. Buffers come in two orders: channels of tokens ("series": line (l, c) at c * series_step +
 // l * 16) and tokens of channels ("tokens": at l * token_step + c * 16). Layer norm moves from one order to the other.
 //
-// Forward keeps, per block, the normalised inputs, the hidden layer, and the local derivative of each activation with its
-// dropout; backward multiplies by those and recomputes nothing but gamma * x + beta.
+// Forward keeps, per block, the inputs of the products, the hidden layer, and the local derivative of each activation with
+// its dropout; backward multiplies by those and computes nothing again.
 #include "kernels.h"
 #include "simd.h"
 
@@ -97,8 +97,6 @@ static void outer_tile(const float *p, size_t m_step, const float *q, int J, siz
   V sums[M][4] = {};
   for (int j = 0; j < J; ++j, p += p_step, q += q_step) {
 #pragma GCC unroll 4
-    for (int n = 0; n < 4; ++n) __builtin_prefetch(q + (4 + n) * kLanes); // the tile after this one
-#pragma GCC unroll 4
     for (int part = 0; part < kLanes; part += W) {
       V left[M];
 #pragma GCC unroll 16
@@ -131,7 +129,7 @@ static inline void outer_tile_of(int m, int n, const float *p, size_t m_step, co
 /// whose lines stay in the nearest cache while those of n pass by.
 static void outer(const float *p, int M, size_t m_step, size_t p_step, const float *q, int N, size_t q_step, int J,
                   float *g) {
-  constexpr int kJ = 32, kM = 3 * kOuterRows;
+  constexpr int kJ = 16, kM = 6 * kOuterRows;
   for (int j = 0; j < J; j += kJ)
     for (int block = 0; block < M; block += kM)
       for (int n = 0; n < N; n += 4)
@@ -165,8 +163,10 @@ struct Lines {
 /// What backward needs of a block.
 struct Kept {
   Lines normal1; // series order: layer norm's output before gamma and beta
+  Lines input1;  // series order: and after them
   Lines slope1;  // series order: derivative of activation and dropout; backward turns it into a gradient
   Lines normal2; // tokens order
+  Lines input2;
   float *hidden; // [L, ff] tokens order
   float *slope2; // like hidden
   Lines mask;    // tokens order: dropout after the second feature layer
@@ -177,7 +177,7 @@ struct Kept {
 struct Buffers {
   size_t series_step, token_step, hidden_step;
   Lines x, d;          // series order: the residual stream, and its gradient
-  float *normal, *back; // room for either order: an input of a product, and a gradient of one
+  float *normal, *back; // room for either order: the input of a product where none is kept; the gradient of one
   Lines tokens;        // tokens order: gradient into feature mixing
   float *output, *output_d; // [columns, H] lines
   Lines raw;           // series order, RevIN only: windows before weight and bias
@@ -191,7 +191,7 @@ struct Buffers {
     x = series();
     d = training ? series() : Lines{};
     const size_t either = s.C * series_step > s.L * token_step ? s.C * series_step : s.L * token_step;
-    normal = take(either);
+    normal = training ? nullptr : take(either);
     back = training ? take(either) : nullptr;
     tokens = training ? token_lines() : Lines{};
     output = take(s.outputs() * kLanes);
@@ -220,12 +220,14 @@ private:
   };
   Pair kept(int b) const {
     const size_t cs = shape_.C * series_step, lt = shape_.L * token_step, lh = shape_.L * hidden_step;
-    const size_t size = 2 * cs + 2 * lt + 2 * lh + 2 * kLanes;
+    const size_t size = 3 * cs + 3 * lt + 2 * lh + 2 * kLanes;
     float *at = arena_ + kept_ + b * size;
     Kept k;
     k.normal1 = {at, series_step, kLanes};
     k.slope1 = {at += cs, series_step, kLanes};
+    k.input1 = {at += cs, series_step, kLanes};
     k.normal2 = {at += cs, kLanes, token_step};
+    k.input2 = {at += lt, kLanes, token_step};
     k.mask = {at += lt, kLanes, token_step};
     k.hidden = at += lt;
     k.slope2 = at += lh;
@@ -319,14 +321,6 @@ static void normalise(const Shape &s, const Lines &x, const float *gamma, const 
     }
 }
 
-/// normal * gamma + beta once more.
-static void rescale(const Shape &s, const Lines &normal, const float *gamma, const float *beta, const Lines &out) {
-  for (int c = 0; c < s.C; ++c)
-    for (int l = 0; l < s.L; ++l)
-      fma(Line::at(normal.at(l, c)), Line::of(gamma[size_t(l) * s.C + c]), Line::of(beta[size_t(l) * s.C + c]))
-          .to(out.at(l, c));
-}
-
 /// What backward sums over a sample's numbers: the gradient, and the gradient times the normalised input.
 struct Sums {
   Line plain, along;
@@ -416,7 +410,7 @@ template <bool Training> static void block_forward(const Group &g, const Buffers
   const Kept kept = Training ? b.block(index) : Kept{};
   float scratch[kLanes] __attribute__((aligned(64)));
 
-  const Lines series{b.normal, b.series_step, kLanes};
+  const Lines series = Training ? kept.input1 : Lines{b.normal, b.series_step, kLanes};
   normalise(s, b.x, p + at.gamma1, p + at.beta1, series, kept.normal1, Training ? kept.rstd1 : scratch);
   for (int c = 0; dropping && c < s.C; ++c) drop(g, site, c, s.L, kept.slope1.at(0, c));
   multiply(g.packed + packed.time, s.L, s.L, series.data, kLanes, s.C, b.series_step, [&](int l, int c, Line y) __attribute__((always_inline)) {
@@ -431,7 +425,7 @@ template <bool Training> static void block_forward(const Group &g, const Buffers
     (Line::at(b.x.at(l, c)) + y).to(b.x.at(l, c));
   });
 
-  const Lines tokens{b.normal, kLanes, b.token_step};
+  const Lines tokens = Training ? kept.input2 : Lines{b.normal, kLanes, b.token_step};
   normalise(s, b.x, p + at.gamma2, p + at.beta2, tokens, kept.normal2, Training ? kept.rstd2 : scratch);
   for (int l = 0; dropping && l < s.L; ++l) {
     drop(g, site + 1, l, s.F, kept.slope2 + l * b.hidden_step);
@@ -484,10 +478,9 @@ static void block_backward(const Group &g, const Buffers &b, int index, float *g
     multiply(g.packed + packed.up_t, s.C, s.F, slopes, kLanes, wide, b.hidden_step,
              [&](int c, int n, Line y) __attribute__((always_inline)) { y.to(tokens.at(l0 + n, c)); });
   }
-  rescale(s, kept.normal2, p + at.gamma2, p + at.beta2, Lines{b.normal, kLanes, b.token_step});
   outer(into.data, s.C, into.c_step, into.l_step, kept.hidden, s.F, b.hidden_step, s.L, gradient + at.down_w);
   outer_ones(into.data, s.C, into.c_step, into.l_step, s.L, gradient + at.down_b);
-  outer(kept.slope2, s.F, kLanes, b.hidden_step, b.normal, s.C, b.token_step, s.L, gradient + at.up_w);
+  outer(kept.slope2, s.F, kLanes, b.hidden_step, kept.input2.data, s.C, b.token_step, s.L, gradient + at.up_w);
   outer_ones(kept.slope2, s.F, kLanes, b.hidden_step, s.L, gradient + at.up_b);
   denormalise(s, tokens, kept.normal2, p + at.gamma2, kept.rstd2, b.d, gradient + at.gamma2, gradient + at.beta2);
 
@@ -497,8 +490,7 @@ static void block_backward(const Group &g, const Buffers &b, int index, float *g
   const Lines series{b.back, b.series_step, kLanes};
   multiply(g.packed + packed.time_t, s.L, s.L, kept.slope1.data, kLanes, s.C, b.series_step,
            [&](int l, int c, Line y) __attribute__((always_inline)) { y.to(series.at(l, c)); });
-  rescale(s, kept.normal1, p + at.gamma1, p + at.beta1, Lines{b.normal, b.series_step, kLanes});
-  outer(kept.slope1.data, s.L, kLanes, b.series_step, b.normal, s.L, b.series_step, s.C, gradient + at.time_w);
+  outer(kept.slope1.data, s.L, kLanes, b.series_step, kept.input1.data, s.L, b.series_step, s.C, gradient + at.time_w);
   outer_ones(kept.slope1.data, s.L, kLanes, b.series_step, s.C, gradient + at.time_b);
   denormalise(s, series, kept.normal1, p + at.gamma1, kept.rstd1, b.d, gradient + at.gamma1, gradient + at.beta1);
 }

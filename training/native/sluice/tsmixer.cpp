@@ -140,19 +140,21 @@ struct slu_tsmixer {
   static int groups_of(int64_t samples) { return int((samples + kLanes - 1) / kLanes); }
   static int stripes_of(int64_t samples) { return std::min(kStripes, groups_of(samples)); }
 
-  void pack(Member &m) const {
+  int matrices() const { return 3 * shape.blocks + (shape.flat ? 0 : 1); }
+
+  /// Lays one weight matrix of a member out for its products.
+  void pack(Member &m, int which) const {
     const auto matrix = [&](size_t from, int rows, int columns, size_t to, size_t to_transposed) {
       kernels->pack(m.parameters.get() + from, rows, columns, false, m.packed.get() + to);
       kernels->pack(m.parameters.get() + from, rows, columns, true, m.packed.get() + to_transposed);
     };
-    for (int b = 0; b < shape.blocks; ++b) {
-      const Shape::Block at = shape.block(b);
-      const Shape::Packed to = shape.packed(b);
-      matrix(at.time_w, shape.L, shape.L, to.time, to.time_t);
-      matrix(at.up_w, shape.F, shape.C, to.up, to.up_t);
-      matrix(at.down_w, shape.C, shape.F, to.down, to.down_t);
-    }
-    if (!shape.flat) matrix(shape.head_w(), shape.H, shape.L, shape.packed_head(), shape.packed_head_t());
+    const int block = which / 3;
+    if (block == shape.blocks) return matrix(shape.head_w(), shape.H, shape.L, shape.packed_head(), shape.packed_head_t());
+    const Shape::Block at = shape.block(block);
+    const Shape::Packed to = shape.packed(block);
+    if (which % 3 == 0) matrix(at.time_w, shape.L, shape.L, to.time, to.time_t);
+    if (which % 3 == 1) matrix(at.up_w, shape.F, shape.C, to.up, to.up_t);
+    if (which % 3 == 2) matrix(at.down_w, shape.C, shape.F, to.down, to.down_t);
   }
 
   /// Samples `sample(0) .. sample(live - 1)` as a group of member m; `lossless`: targets are not looked at.
@@ -340,7 +342,8 @@ struct slu_tsmixer {
       const float scheduled = schedule[std::min(members[k].step, n_schedule - 1)];
       update(k, task % all, std::sqrt(sum), members[k].own.learning_rate * scheduled);
     });
-    pool.run(int(moving.size()), [&](int task, int) { pack(members[moving[task]]); });
+    if (const int each = matrices())
+      pool.run(int(moving.size()) * each, [&](int task, int) { pack(members[moving[task / each]], task % each); });
     for (int k : moving) stats[k].step = ++members[k].step;
     done.fetch_add(int64_t(moving.size()));
     return true;
@@ -421,7 +424,7 @@ struct slu_tsmixer {
     }
     m.step = step;
     for (int i = 0; i < 3; ++i) std::memcpy(parts[i], bytes + sizeof step + i * size, size);
-    pack(m);
+    for (int i = 0; i < matrices(); ++i) pack(m, i);
   }
 };
 
