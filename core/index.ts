@@ -20,6 +20,7 @@ export {
   writeFileAtomic,
 } from './files.ts';
 export {
+  blendPolicy,
   type DataRegime,
   dataRegimeSchema,
   type Policy,
@@ -28,6 +29,7 @@ export {
   runSourceSchema,
   type ScoreSource,
   scoreSourceSchema,
+  treesWeight,
 } from './labels.ts';
 export { type Progress, silent } from './progress.ts';
 export { createProgressBar, type ProgressBar } from './progressBar.ts';

@@ -14,6 +14,17 @@ export const policySchema = z.union([
   z.templateLiteral(['blend_alpha_', z.number()]),
 ]);
 
+const blendPrefix = 'blend_alpha_';
+
+/** Name of the blend with this weight of the trees. */
+export const blendPolicy = (alpha: number): Policy => `${blendPrefix}${alpha}`;
+
+/** Weight of the trees in a policy's score, in [0, 1]; the network has the rest. */
+export function treesWeight(policy: Policy): number {
+  if (policy === 'tabular_only') return 1;
+  return policy === 'nn_only' ? 0 : Number(policy.slice(blendPrefix.length));
+}
+
 /** What {@link runSourceSchema} lets through. */
 export type RunSource = z.infer<typeof runSourceSchema>;
 /** What {@link scoreSourceSchema} lets through. */

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import {
+  blendPolicy,
   canonicalJson,
   type Policy,
   parseTimeframe,
@@ -247,7 +248,7 @@ function policyContradictions(manifest: Manifest): string[] {
 function policiesOf({ type, ensemble_alpha }: Manifest): readonly Policy[] {
   const { trees, network } = partsOf(type);
   if (!network) return ['tabular_only'];
-  return trees ? ['tabular_only', 'nn_only', `blend_alpha_${ensemble_alpha}`] : ['nn_only'];
+  return trees ? ['tabular_only', 'nn_only', blendPolicy(ensemble_alpha)] : ['nn_only'];
 }
 
 function timeContradictions({ windows, data_range, created_at, expires_at }: Manifest): string[] {

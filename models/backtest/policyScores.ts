@@ -1,6 +1,6 @@
 // What a policy makes of the scores of trees and network, and where it had to fall back. Serving does the same.
 
-import { type Policy, SluiceError } from '../../core/index.ts';
+import { type Policy, SluiceError, treesWeight } from '../../core/index.ts';
 
 /**
  * The scores that a policy itself gives: the trees' for `tabular_only`, the network's for `nn_only`,
@@ -18,7 +18,7 @@ export function ownScores(
   if (policy === 'tabular_only') return part(policy, tabular, 'trees').slice();
   const network = part(policy, nn, 'network');
   if (policy === 'nn_only') return network.slice();
-  const alpha = Number(policy.slice('blend_alpha_'.length));
+  const alpha = treesWeight(policy);
   const trees = part(policy, tabular, 'trees');
   requireSameLength(trees, network);
   return trees.map((score, at) => alpha * score + (1 - alpha) * network[at]!);

@@ -1,9 +1,9 @@
 // Why the model gave a score: TreeSHAP for the trees, ablation of channels for the network, each with the weight that
 // its part has in the score; the largest of them, and what was missing.
 
+import { treesWeight } from '../../core/index.ts';
 import type { Contributions } from '../../models/score/index.ts';
 import type { LoadedModel } from '../load/index.ts';
-import { treesWeight } from './policy.ts';
 import type { Scored, ScoringInput } from './scoring.ts';
 
 /** One of the largest contributions. */

@@ -33,11 +33,3 @@ export function choosePolicy(
 /** Nothing was promoted: the answer is for comparison only, and the trees need the least to give one. */
 const unpromoted = (allowed: readonly Policy[]): Policy | undefined =>
   allowed.find((policy) => policy === 'tabular_only') ?? allowed[0];
-
-const blendPrefix = 'blend_alpha_';
-
-/** Weight of the trees in a policy's score, in [0, 1]; the network has the rest. */
-export function treesWeight(policy: Policy): number {
-  if (policy === 'tabular_only') return 1;
-  return policy === 'nn_only' ? 0 : Number(policy.slice(blendPrefix.length));
-}

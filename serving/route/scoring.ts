@@ -2,9 +2,9 @@
 // row of the question, and the answer says so; where there are no trees, there is no answer.
 
 import type { Policy } from '../../core/index.ts';
+import { treesWeight } from '../../core/index.ts';
 import type { Contributions } from '../../models/score/index.ts';
 import type { LoadedModel, LoadedNetwork } from '../load/index.ts';
-import { treesWeight } from './policy.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /** Why a network did not answer; the labels of the fall-back counter. */
