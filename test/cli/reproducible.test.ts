@@ -8,7 +8,7 @@ import { neuralConfig, writeConfig } from '../training/retrain/smallConfig.ts';
 import { contentOf, documentOf, sluice } from './sluice.ts';
 
 describe('the command line: reproducibility', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-reproducible-test-'));

@@ -116,7 +116,7 @@ describe('the command line: bad usage', function () {
       title: 'a channel that is no feature',
       args: ['train', 'tsmixer', '--config', 'FOLDER/unknown-channel.json', '--out', 'OUT'],
       code: 'config_invalid',
-      says: /channels out of log_return_1.*found log_retrun_1/,
+      says: /tsmixer\.channels: no feature "log_retrun_1", did you mean "log_return_1"/,
     },
     {
       title: 'a seed that no generator takes',

@@ -1,7 +1,16 @@
 // The config of a retrain: one strict schema, defaults resolved once, hashed whole into every record.
 
 import { z } from 'zod';
-import { digestOf, parseStrict, readJson, runSourceSchema } from '../../core/index.ts';
+import {
+  digestOf,
+  nearest,
+  parseStrict,
+  parseTimeframe,
+  readJson,
+  runSourceSchema,
+  SluiceError,
+} from '../../core/index.ts';
+import { barFeaturesV1 } from '../../data/feature/index.ts';
 import { tradeConfigSchema } from '../../models/trade/index.ts';
 import { gbdtParamsSchema } from '../gbdt/index.ts';
 import { tsmixerParamsSchema } from '../tsmixer/index.ts';
@@ -107,7 +116,25 @@ export type NeuralConfig = NonNullable<RetrainConfig['tsmixer']>;
 
 /** Reads a config file. @throws SluiceError `input_missing` | `input_invalid` | `config_invalid` */
 export function readRetrainConfig(path: string): RetrainConfig {
-  return parseStrict(retrainConfigSchema, readJson(path), `config ${path}`);
+  const config = parseStrict(retrainConfigSchema, readJson(path), `config ${path}`);
+  requireFeatures(config, path);
+  return config;
+}
+
+/** Channels are features; said before any bar is read. Features across symbols are declared from two symbols on. */
+function requireFeatures({ tsmixer, data }: RetrainConfig, path: string): void {
+  const timeframeMs = parseTimeframe(data.timeframe);
+  const known = barFeaturesV1({ symbolCount: 2, timeframeMs }).entries.map(({ name }) => name);
+  const violations = (tsmixer?.channels ?? [])
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known);
+      const meant = near === undefined ? '' : `, did you mean "${near}"?`;
+      return `tsmixer.channels: no feature "${name}"${meant}`;
+    });
+  if (violations.length === 0) return;
+  const message = `config ${path}: ${violations.join('; ')}`;
+  throw new SluiceError('config_invalid', message, { violations });
 }
 
 /**

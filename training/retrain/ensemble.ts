@@ -1,15 +1,12 @@
 // The weight of the trees in the blend, chosen on validation by what the blend would have earned there.
 
-import type { Policy } from '../../core/index.ts';
+import { blendPolicy, type Policy } from '../../core/index.ts';
 import type { Dataset } from '../../data/dataset/index.ts';
 import { ownScores, policyScores } from '../../models/backtest/index.ts';
 import type { TradeConfig } from '../../models/trade/index.ts';
 import type { AlphaCandidate } from '../report/index.ts';
 import type { Span } from '../validate/index.ts';
 import { type Arm, meanDailyReturn, runWindow } from './arms.ts';
-
-/** Name of the blend with this weight of the trees. */
-export const blendPolicy = (alpha: number): Policy => `blend_alpha_${alpha}`;
 
 /** Grids of scores of trees and network, [S*T] each. */
 export interface PartScores {

@@ -1,6 +1,6 @@
 // From samples to judged arms: folds, fits, backtests, rules. Writes nothing.
 
-import type { Policy, Progress } from '../../core/index.ts';
+import { blendPolicy, type Policy, type Progress } from '../../core/index.ts';
 import { type Dataset, datasetDigest } from '../../data/dataset/index.ts';
 import type { FeatureSpec } from '../../data/feature/index.ts';
 import { scorePanel, scoreSequences } from '../../models/backtest/index.ts';
@@ -12,7 +12,7 @@ import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { Spans } from '../validate/index.ts';
 import { type Arm, type ArmRun, type ArmRuns, decisionsOf, runArm, scoresOfRows } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
-import { blendPolicy, chooseAlpha, policyArm } from './ensemble.ts';
+import { chooseAlpha, policyArm } from './ensemble.ts';
 import {
   type CrossValidation,
   crossValidate,

@@ -3,7 +3,14 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CodeVersion, dayMs, isoTime, type Policy, SluiceError } from '../../core/index.ts';
+import {
+  blendPolicy,
+  type CodeVersion,
+  dayMs,
+  isoTime,
+  type Policy,
+  SluiceError,
+} from '../../core/index.ts';
 import { createSequenceView, type Dataset, gatherWindow } from '../../data/dataset/index.ts';
 import { featureSpecJson } from '../../data/feature/index.ts';
 import {
@@ -17,7 +24,6 @@ import {
 import { sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
 import type { RetrainConfig } from './config.ts';
-import { blendPolicy } from './ensemble.ts';
 import { rowsWithWindow } from './sequences.ts';
 
 const goldenRows = 64;

@@ -54,6 +54,7 @@ const stages: readonly Stage[] = [
 /** Trains, signs and publishes. @throws SluiceError `config_invalid` without a `tsmixer` section | what its parts throw */
 export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifact> {
   const { out, engine, library, signal } = request;
+  const network = networkConfig(request.config, library !== null);
   const stage = stagedProgress(request.progress, stages);
   const privateKeyPem = await signingKey(join(out, 'keys'));
   const market = await obtainMarket({
@@ -64,7 +65,6 @@ export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifa
     signal,
   });
   const origin = originOf({ ...request, engineVersion: '' }, market);
-  const network = networkConfig(origin.config, library !== null);
   const config: RetrainConfig = { ...origin.config, tsmixer: network };
   const samples = prepareSamples(config, market.panel, signal);
   const context = { samples, folds: config.folds, progress: silent, signal };

@@ -2,11 +2,11 @@
 // test blocks are joined to one record. It is reported and never judged: lambda, alpha and the number of epochs, which
 // later data have chosen, are taken as they are.
 
-import { silent } from '../../core/index.ts';
+import { blendPolicy, silent } from '../../core/index.ts';
 import type { Fold } from '../validate/index.ts';
 import { type Arm, type ArmRun, cellOf, runWindow } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
-import { blendPolicy, policyArm } from './ensemble.ts';
+import { policyArm } from './ensemble.ts';
 import { type CrossValidation, type FitContext, fitFinal, fitRidgeOn, rowsOf } from './fit.ts';
 import { predictRows, trainNetworks } from './network.ts';
 import type { NeuralStage, TeacherFor } from './neuralStage.ts';

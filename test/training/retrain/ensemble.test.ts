@@ -1,7 +1,8 @@
 // The weight of the trees in the blend.
 
 import { expect } from 'chai';
-import { blendPolicy, chooseAlpha, policyArm } from '../../../training/retrain/ensemble.ts';
+import { blendPolicy } from '../../../core/index.ts';
+import { chooseAlpha, policyArm } from '../../../training/retrain/ensemble.ts';
 import type { Samples } from '../../../training/retrain/samples.ts';
 import { smallConfig } from './smallConfig.ts';
 import { smallSamples } from './smallMarket.ts';
