@@ -202,19 +202,20 @@ export function drawImportance(importance: RetrainReport['importance']): string 
   );
 }
 
-/** Stopping loss (solid) and training loss (dashed) after each epoch: one colour for each lambda, one line for each seed. */
+/**
+ * Stopping loss after each epoch: one colour for each lambda, one line for each seed. Training losses hold lambda times the
+ * distance to the teacher and start far above; they stand in the report's JSON.
+ */
 export function drawLearning({ lambda_candidates }: NeuralReport): string {
   const series = lambda_candidates.flatMap(({ lambda, seeds }, k) =>
-    seeds.flatMap(({ curve }) =>
-      (['stop', 'train'] as const).map((loss) => ({
-        name: `lambda ${lambda}, ${loss}`,
-        type: 'line' as const,
-        data: curve.map((after) => [after.epoch, after[loss]]),
-        showSymbol: false,
-        itemStyle: { color: palette[k % palette.length]! },
-        lineStyle: { width: 1.2, type: loss === 'stop' ? ('solid' as const) : ('dashed' as const) },
-      })),
-    ),
+    seeds.map(({ curve }) => ({
+      name: `lambda ${lambda}`,
+      type: 'line' as const,
+      data: curve.map(({ epoch, stop }) => [epoch, stop]),
+      symbolSize: 4,
+      itemStyle: { color: palette[k % palette.length]! },
+      lineStyle: { width: 1.2 },
+    })),
   );
   return draw(
     {
@@ -228,7 +229,7 @@ export function drawLearning({ lambda_candidates }: NeuralReport): string {
         nameGap: 26,
         minInterval: 1,
       },
-      yAxis: { ...axisStyle, type: 'value', scale: true, name: 'loss' },
+      yAxis: { ...axisStyle, type: 'value', scale: true, name: 'stopping loss' },
       series,
     },
     300,

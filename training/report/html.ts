@@ -85,7 +85,11 @@ const section = (title: string, body: string): string =>
 type ArmMetric = readonly [title: string, value: (window: ArmWindow) => string];
 
 const armMetrics: readonly ArmMetric[] = [
-  ['bps a day [95 %]', ({ net_return_per_day }) => interval(net_return_per_day)],
+  ['net bps a day', ({ net_return_per_day: found }) => (found ? bps(found.estimate) : '–')],
+  [
+    '95 % interval',
+    ({ net_return_per_day: found }) => (found ? `${bps(found.low)} to ${bps(found.high)}` : '–'),
+  ],
   ['net return', ({ metrics }) => percent(metrics.total_return)],
   [
     'sharpe_daily',
@@ -119,7 +123,7 @@ function armTables({ arms }: RetrainReport): string {
   return `<h3>validation</h3>${one('validation')}<h3>forward OOS</h3>${one('forward_oos')}<h3>walk-forward</h3>${one('walk_forward')}
 <p class="note">Walk-forward joins the test blocks of the search span, each with models fitted on what came before it, by settings that later data have chosen. It is reported; no rule
 reads it. The frozen baseline is there refitted in each fold by its own recipe, since the frozen one has seen these days.</p>
-<p class="note">bps a day: mean daily return after cost with its stationary-bootstrap interval. sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
+<p class="note">Net bps a day: mean daily return after cost with its stationary-bootstrap interval. sharpe_method daily_agg_v1; sharpe_step_raw is a diagnostic and no gate reads it.</p>`;
 }
 
 /** Nothing for trees alone. */
@@ -262,13 +266,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const day = (ms: number): string => isoTime(ms).slice(0, 10);
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const number = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
-const interval = (found: ArmWindow['net_return_per_day']): string => {
-  if (found === null) return '–';
-  const [mean, low, high] = [found.estimate, found.low, found.high].map((x) =>
-    (1e4 * x).toFixed(2),
-  );
-  return `${mean} [${low}, ${high}]`;
-};
+const bps = (share: number): string => (1e4 * share).toFixed(2);
 const trackRecord = (days: number | 'infinite' | null): string =>
   days === null ? '–' : days === 'infinite' ? '∞' : days.toFixed(0);
 
@@ -295,5 +293,5 @@ section{background:#fff;border:1px solid #e2e8f0;border-radius:8px;padding:18px;
 .reasons{color:#475569}.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}.pair section{margin:0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:12.5px;width:100%}
 th,td{text-align:right;padding:4px 8px;border-bottom:1px solid #e2e8f0;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600}td:last-child{white-space:normal}.text td:last-child,.text th:last-child{text-align:left}
+th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600;white-space:normal}td:last-child{white-space:normal}.text td:last-child,.text th:last-child{text-align:left}
 svg{max-width:100%;height:auto}`;

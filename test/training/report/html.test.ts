@@ -213,7 +213,7 @@ describe('report: the HTML of a retrain', () => {
       expect(withNetwork).to.contain('<td>0.5 (chosen)</td><td>0.998700</td>');
       expect(withNetwork).to.contain('<td>0</td><td>0.999900</td>');
       expect(withNetwork).to.contain('<td>0.75 (chosen)</td><td>2.000</td>');
-      expect(withNetwork).to.contain('lambda 0.5, stop').and.to.contain('4,321 windows');
+      expect(withNetwork).to.contain('>lambda 0.5<').and.to.contain('4,321 windows');
       expect(withNetwork).to.contain('&lt;i&gt;close&lt;/i&gt;').and.to.not.contain('<i>close');
     });
 
@@ -230,7 +230,7 @@ describe('report: the HTML of a retrain', () => {
   });
 
   it('shows the interval of the daily net return, and walk-forward as what no rule reads', () => {
-    expect(html).to.contain('1.20 [-3.00, 5.40]');
+    expect(html).to.contain('<td>1.20</td>').and.to.contain('<td>-3.00 to 5.40</td>');
     expect(html).to.contain('<h3>walk-forward</h3>').and.to.contain('no rule');
   });
 
