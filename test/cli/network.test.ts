@@ -198,8 +198,8 @@ describe('the command line: a network', function () {
       expect(told.stdout).to.not.contain('lambda 1');
     });
 
-    it('is trained by TensorFlow.js where that is asked for, and says so in the manifest', async () => {
-      const place = join(folder, 'tfjs');
+    it('is trained by TensorFlow.js where that is asked for: another artifact, which says so', async () => {
+      const place = join(folder, 'untaught');
       const { path } = trainedOf(await train(place, '--no-teacher', '--engine', 'tfjs')).artifact;
       expect(await verify(path, place)).to.deep.include({ ok: true });
       expect((await inspect(path)).engine).to.deep.include({ name: 'tsmixer_tfjs' });

@@ -1,5 +1,6 @@
-// The HTML and JSON report of a retrain.
+// The HTML, JSON and terminal report of a retrain.
 export { renderReport } from './html.ts';
+export { bpsInterval, renderText } from './text.ts';
 export type {
   AlphaCandidate,
   ArmReport,

@@ -165,7 +165,11 @@ function identityOf(
 ): RunIdentity {
   const config_digest = configDigest(origin.config);
   const data_version = market.panel.dataVersion;
-  const made = { config_digest, data_version, baseline: treesDigest, trials: trialCount };
+  const { networkEngine: engine } = origin;
+  const made = {
+    ...{ config_digest, data_version, baseline: treesDigest, trials: trialCount },
+    ...(engine === null ? {} : { engine }),
+  };
   return {
     ...origin,
     configDigest: config_digest,

@@ -81,6 +81,7 @@ export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifa
   const digest = configDigest(config);
   const made = {
     made_by: 'train_tsmixer',
+    engine: engine.name,
     config_digest: digest,
     data_version: market.panel.dataVersion,
   };
