@@ -1,7 +1,8 @@
-// Does the teacher help? Networks of one config on real bars, several seeds, with and without the trees' out-of-fold
-// predictions as a teacher; the paired differences on validation (loss, rank IC, mean daily net return), with intervals
-// over the seeds (Student's t) and, for the return, over the days (stationary bootstrap of the mean over the seeds).
-// Forward OOS is not looked at.
+// Does the teacher help? Networks of one config on real bars, several seeds: alone, taught by the trees' out-of-fold
+// predictions, and taught nothing, by a teacher that always predicts zero, since any teacher pulls a network towards
+// small predictions. Paired differences on validation (loss, rank IC, mean daily net return), with intervals over the
+// seeds (Student's t) and, for the return, over the days (stationary bootstrap of the mean over the seeds). Forward OOS
+// is not looked at.
 // usage: node bench/distillation.ts --data ../shared/data [--seeds 5] [--lambdas 0.5,2] [--config F]
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,7 +17,7 @@ import { cellOf, meanDailyReturn, runWindow } from '../training/retrain/arms.ts'
 import { splitForStopping } from '../training/retrain/fit.ts';
 import { readRetrainConfig } from '../training/retrain/index.ts';
 import { obtainMarket } from '../training/retrain/market.ts';
-import { predictRows, type TrainedNetwork, trainNetworks } from '../training/retrain/network.ts';
+import { predictRows, trainNetworks } from '../training/retrain/network.ts';
 import { prepareSamples } from '../training/retrain/samples.ts';
 import { rowsWithWindow } from '../training/retrain/sequences.ts';
 import { r2AgainstZero, rankCorrelation } from '../training/retrain/skill.ts';
@@ -58,16 +59,18 @@ const context = { engine, config: network, dataset, view, progress: silent, sign
 const { fit, stop } = splitForStopping({ samples, folds: config.folds }, spans.search.rows);
 const fitting = { samples, folds: config.folds, library: findLightgbm(), progress: silent, signal };
 const teacher = await teacherFor(fitting, fit, config.gbdt);
-const members = lambdas.flatMap((lambda) =>
-  Array.from({ length: seedCount }, (_, i) => ({ seed: network.seed + i, lambda })),
-);
-const trained = await trainNetworks(context, {
-  train: fit,
-  stop,
-  teacher,
-  members,
-  epochs: network.epochs,
-});
+const seeds = Array.from({ length: seedCount }, (_, i) => network.seed + i);
+const taughtBy = async (by: Float64Array, some: readonly number[]) => {
+  const members = some.flatMap((lambda) => seeds.map((seed) => ({ seed, lambda })));
+  const { epochs } = network;
+  const fits = await trainNetworks(context, { train: fit, stop, teacher: by, members, epochs });
+  return fits.map((one, k) => ({ ...one, ...members[k]! }));
+};
+const nothing = teacher.map((prediction) => (Number.isNaN(prediction) ? prediction : 0));
+const trained = [
+  ...(await taughtBy(teacher, lambdas)).map((one) => ({ ...one, by: 'trees' as const })),
+  ...(await taughtBy(nothing, lambdas.slice(1))).map((one) => ({ ...one, by: 'nothing' as const })),
+];
 
 const rows = rowsWithWindow(view, spans.validation.rows);
 const labels = Float32Array.from(rows, (row) => dataset.labels[row]!);
@@ -78,7 +81,7 @@ const predictions = await predictRows(
 );
 
 /** What one network does on validation. */
-function resultOf({ bestEpoch }: TrainedNetwork, k: number) {
+function resultOf({ bestEpoch, seed, lambda, by }: (typeof trained)[number], k: number) {
   const scores = predictions[k]!;
   const grid = new Float64Array(dataset.panel.close.length).fill(Number.NaN);
   rows.forEach((row, i) => {
@@ -91,7 +94,9 @@ function resultOf({ bestEpoch }: TrainedNetwork, k: number) {
     config.trade,
   );
   return {
-    ...members[k]!,
+    seed,
+    lambda,
+    by: lambda === 0 ? null : by,
     best_epoch: bestEpoch,
     validation_loss: 1 - r2AgainstZero(scores, labels),
     rank_ic: rankCorrelation(scores, labels),
@@ -102,7 +107,8 @@ function resultOf({ bestEpoch }: TrainedNetwork, k: number) {
 
 const runs = trained.map(resultOf);
 type Run = (typeof runs)[number];
-const runsOf = (lambda: number): Run[] => runs.filter((run) => run.lambda === lambda);
+const runsOf = (lambda: number, by: Run['by']): Run[] =>
+  runs.filter((run) => run.lambda === lambda && run.by === by);
 
 /** 97.5 % points of Student's t with 1 to 9 degrees of freedom. */
 const student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
@@ -126,17 +132,25 @@ function overDays(taught: readonly Run[], alone: readonly Run[]) {
   return stationaryBootstrap(mean, { random: createRandom(1), resamples: 4000 });
 }
 
-const differences = lambdas.slice(1).map((lambda) => {
-  const taught = runsOf(lambda);
-  const alone = runsOf(0);
+const differenceOf = (taught: readonly Run[], other: readonly Run[]) => {
   const paired = (key: 'validation_loss' | 'rank_ic' | 'net_return_per_day') =>
-    overSeeds(taught.map((run, i) => run[key] - alone[i]![key]));
+    overSeeds(taught.map((run, i) => run[key] - other[i]![key]));
   return {
-    lambda,
     validation_loss: paired('validation_loss'),
     rank_ic: paired('rank_ic'),
     net_return_per_day: paired('net_return_per_day'),
-    net_return_per_day_over_days: overDays(taught, alone),
+    net_return_per_day_over_days: overDays(taught, other),
+  };
+};
+const alone = runsOf(0, null);
+const differences = lambdas.slice(1).map((lambda) => {
+  const taught = runsOf(lambda, 'trees');
+  const shrunk = runsOf(lambda, 'nothing');
+  return {
+    lambda,
+    taught_less_alone: differenceOf(taught, alone),
+    taught_nothing_less_alone: differenceOf(shrunk, alone),
+    taught_less_taught_nothing: differenceOf(taught, shrunk),
   };
 });
 const trees = Float64Array.from(fit, (row) => teacher[row]!);
