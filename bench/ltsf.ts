@@ -110,7 +110,9 @@ async function measure({ csv, lookback, horizon, seeds, threads }: Options) {
   };
 }
 
-const secondsSince = (begin: bigint): number => Number(process.hrtime.bigint() - begin) / 1e9;
+function secondsSince(begin: bigint): number {
+  return Number(process.hrtime.bigint() - begin) / 1e9;
+}
 
 function table({ data, protocol, ridge, tsmixer }: Awaited<ReturnType<typeof measure>>): string {
   const { lookback, horizon, windows } = protocol;
