@@ -155,6 +155,7 @@ describe('libsluice refuses', () => {
     ...(
       ['members', 'tokens', 'channels', 'hidden', 'horizon', 'kept_channels', 'batch'] as const
     ).flatMap((name) => [{ [name]: 0 }, { [name]: -1 }, { [name]: -(2 ** 31) }]),
+    { blocks: 0 },
     { blocks: -1 },
     { kept_channels: 4 },
     { head: 2 },
@@ -282,6 +283,7 @@ describe('libsluice refuses', () => {
     expectRefusal(train(all, schedule(1, Number.NaN)), [invalid], 'schedule NaN');
     expectRefusal(train(all, schedule(Infinity)), [invalid], 'schedule infinite');
     expectRefusal(train(all, schedule(-1)), [invalid], 'schedule below 0');
+    expectRefusal(train(all, schedule(1, 1e9)), [invalid], 'a rate beyond 1000');
   });
 
   it('samples that are not there, to evaluate, predict and take gradients', () => {
@@ -306,10 +308,15 @@ describe('libsluice refuses', () => {
       const asked = api.gradient(handle, member, all, 8, 0, gradient, loss);
       expectRefusal(asked as number, [invalid], `gradient of member ${member}`);
     }
+    const early = api.gradient(handle, 0, all, 8, -1, gradient, loss);
+    expectRefusal(early as number, [invalid], 'gradient of step -1');
   });
 
   it('states of another size, member or direction, and ones that hold no numbers', () => {
     for (const member of [-1, 2]) expectRefusal(state(member).code, [invalid], `member ${member}`);
+    for (const direction of [-1, 2]) {
+      expectRefusal(state(0, direction, begun()).code, [invalid], `direction ${direction}`);
+    }
     for (const length of [0, 8, 7 + 12 * parameterCount, 9 + 12 * parameterCount]) {
       expectRefusal(state(0, 1, new Uint8Array(length)).code, [invalid], `${length} bytes`);
     }
@@ -322,11 +329,11 @@ describe('libsluice refuses', () => {
     expect(state(0).bytes).to.deep.equal(begun());
   });
 
-  it('to go on where a loss is not finite: it names step and member, and both stand before that step', () => {
+  it('to go on where numbers leave their range: it names step and member, and both stand before that step', () => {
     api.free(handle);
-    handle = create({ loss: 0 }, { learning_rate: 1e30 }).handle;
+    handle = create({ loss: 0 }, { learning_rate: 1000, weight_decay: 0 }).handle;
     for (const k of [0, 1]) expect(state(k, 1, begun()).code).to.equal(0);
-    expect(data()).to.equal(0);
+    expect(data({ targets: new Float32Array(samples * 4).fill(1e15) })).to.equal(0);
     expectRefusal(train(all, { toStep: 50 }), [nonFinite], 'explodes');
     expect(sentence())
       .to.match(/step \d+/)

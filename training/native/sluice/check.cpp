@@ -167,7 +167,7 @@ int main() {
       {7, 3, 5, 2, 1, SLU_HEAD_FLAT, 3, SLU_RELU, 0, 20, SLU_MSE, 3, 0.3f},
       {13, 9, 4, 1, 3, SLU_HEAD_FLAT, 9, SLU_GELU, 0, 33, SLU_HUBER, 2, 0},
       {24, 5, 11, 3, 7, SLU_HEAD_TEMPORAL, 2, SLU_GELU, 1, 16, SLU_MSE, 1, 0.9f},
-      {9, 17, 6, 0, 2, SLU_HEAD_TEMPORAL, 17, SLU_RELU, 0, 150, SLU_HUBER, 1, 0.5f},
+      {9, 17, 6, 1, 2, SLU_HEAD_TEMPORAL, 17, SLU_RELU, 0, 150, SLU_HUBER, 1, 0.5f},
       {32, 16, 32, 2, 1, SLU_HEAD_FLAT, 16, SLU_RELU, 0, 64, SLU_MSE, 2, 0.1f},
   };
   for (const char *path : {"portable", "neon", "avx2", "avx512"}) {

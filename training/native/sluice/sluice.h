@@ -18,7 +18,7 @@ enum slu_code {
   SLU_OK = 0,
   SLU_INVALID = -1,    /* an argument, a size, an index, a number that is not finite */
   SLU_MEMORY = -2,     /* not enough memory */
-  SLU_NON_FINITE = -3, /* a loss stopped being finite; the state is that before the step */
+  SLU_NON_FINITE = -3, /* a loss or a gradient left the range of numbers; the state is that before the step */
   SLU_STOPPED = -4,    /* slu_tsmixer_stop was called; the state is that after a whole step */
   SLU_NO_DEVICE = -5   /* the device is not here, or was not built in */
 };

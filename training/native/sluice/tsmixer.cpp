@@ -7,6 +7,7 @@
 #include "sluice.h"
 #include "threadPool.h"
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -303,7 +304,13 @@ struct slu_tsmixer {
       if (!(schedule[i] >= 0 && std::isfinite(schedule[i])))
         fail(SLU_INVALID, "The schedule at step %lld is %g; it is finite and not negative.", (long long)i,
              double(schedule[i]));
-    for (int k = 0; k < config.members; ++k) stats[k] = {members[k].step, 0, 0};
+    const double highest = *std::max_element(schedule, schedule + n_schedule);
+    for (int k = 0; k < config.members; ++k) {
+      stats[k] = {members[k].step, 0, 0};
+      const double rate = highest * members[k].own.learning_rate;
+      if (!(rate <= 1000 && rate * members[k].own.weight_decay <= 1))
+        fail(SLU_INVALID, "Member %d would learn at a rate of %g: at most 1000, and at most 1 times its weight decay.", k, rate);
+    }
     losses.resize(members.size() * stripes_of(config.batch));
     squares.resize(members.size() * chunks());
     while (one_step(train, n, schedule, n_schedule, to_step, active, stats))
@@ -335,18 +342,31 @@ struct slu_tsmixer {
     pool.run(int(moving.size()) * all, [&](int task, int) {
       squares[task] = reduce(moving[task / all], stripes_of(counts[task / all]), task % all);
     });
+    const std::vector<double> norms = norms_of(moving);
     pool.run(int(moving.size()) * all, [&](int task, int) {
       const int k = moving[task / all];
-      double sum = 0;
-      for (int c = 0; c < all; ++c) sum += squares[size_t(task / all) * all + c];
       const float scheduled = schedule[std::min(members[k].step, n_schedule - 1)];
-      update(k, task % all, std::sqrt(sum), members[k].own.learning_rate * scheduled);
+      update(k, task % all, norms[task / all], members[k].own.learning_rate * scheduled);
     });
     if (const int each = matrices())
       pool.run(int(moving.size()) * each, [&](int task, int) { pack(members[moving[task / each]], task % each); });
     for (int k : moving) stats[k].step = ++members[k].step;
     done.fetch_add(int64_t(moving.size()));
     return true;
+  }
+
+  /// Global norms of the gradients; a square beyond float32 would end in the second moments.
+  std::vector<double> norms_of(const std::vector<int> &moving) const {
+    std::vector<double> norms;
+    for (size_t at = 0; at < moving.size(); ++at) {
+      double sum = 0;
+      for (size_t c = 0; c < chunks(); ++c) sum += squares[at * chunks() + c];
+      if (!(sum < FLT_MAX))
+        fail(SLU_NON_FINITE, "The gradient of member %d left the range of numbers in step %lld; lower its learning rate.",
+             moving[at], (long long)members[moving[at]].step);
+      norms.push_back(std::sqrt(sum));
+    }
+    return norms;
   }
 
   void add_losses(const std::vector<int> &moving, const std::vector<int64_t> &counts, slu_tsmixer_stats *stats) {
@@ -394,6 +414,7 @@ struct slu_tsmixer {
 
   void gradient(int k, const int32_t *samples, int64_t n, int64_t step, float *out, double *loss) {
     require_samples(samples, n, true);
+    if (step < 0) fail(SLU_INVALID, "Expected a step from 0 on, found %lld.", (long long)step);
     Floats part(parameters());
     std::memset(out, 0, parameters() * sizeof(float));
     *loss = 0;
@@ -441,7 +462,7 @@ Shape shape_of(const slu_tsmixer_config &c) {
   require(c.members >= 1 && c.members <= 1 << 16, "members is not between 1 and 65536.");
   require(size(c.tokens) && size(c.channels) && size(c.hidden) && size(c.horizon),
           "tokens, channels, hidden and horizon are between 1 and 32767.");
-  require(c.blocks >= 0 && c.blocks <= 1024, "blocks is not between 0 and 1024.");
+  require(c.blocks >= 1 && c.blocks <= 1024, "blocks is not between 1 and 1024.");
   require(c.head == SLU_HEAD_FLAT || c.head == SLU_HEAD_TEMPORAL, "head is neither flat nor temporal.");
   require(c.kept_channels >= 1 && c.kept_channels <= c.channels, "kept_channels is not between 1 and channels.");
   require(c.activation == SLU_RELU || c.activation == SLU_GELU, "activation is neither relu nor gelu.");
@@ -570,6 +591,7 @@ int64_t slu_tsmixer_state_bytes(const slu_tsmixer *h) { return h->state_bytes();
 int slu_tsmixer_state(slu_tsmixer *h, int32_t member, int32_t direction, void *state, int64_t bytes) {
   return guarded(h->error, [&] {
     require_member(h, member);
+    if (direction != SLU_READ && direction != SLU_WRITE) fail(SLU_INVALID, "Direction %d neither reads nor writes.", direction);
     if (bytes != h->state_bytes())
       fail(SLU_INVALID, "A state of this network has %lld bytes, found %lld.", (long long)h->state_bytes(), (long long)bytes);
     h->state(member, direction, static_cast<char *>(state));
