@@ -23,6 +23,7 @@ import {
 } from '../../models/artifact/index.ts';
 import { sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
+import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { RetrainConfig } from './config.ts';
 import { rowsWithWindow } from './sequences.ts';
 
@@ -38,7 +39,7 @@ export interface RunIdentity {
   /** of LightGBM */
   readonly engineVersion: string;
   /** which engine trained the network; null = no network */
-  readonly networkEngine: string | null;
+  readonly networkEngine: Pick<TsmixerEngine, 'name' | 'version'> | null;
 }
 
 /** One model of the run. */
@@ -201,7 +202,11 @@ function policiesOf({ trees, network, alpha }: ModelToSign): Policy[] {
 function engineOf({ engineVersion, networkEngine }: RunIdentity, { trees, network }: ModelToSign) {
   const parts = [
     trees && { name: 'lightgbm', version: engineVersion, precision: 'float64' },
-    network && { name: `tsmixer_${networkEngine}`, version: '1', precision: 'float32' },
+    network && {
+      name: `tsmixer_${networkEngine?.name}`,
+      version: String(networkEngine?.version),
+      precision: 'float32',
+    },
   ].filter((part) => part !== null);
   const joined = (key: 'name' | 'version' | 'precision') =>
     parts.map((part) => part[key]).join('+');

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, dayMs, publishFolder, readCodeVersion } from '../../core/index.ts';
 import { createKeyFiles, readKeyFile } from '../../models/artifact/index.ts';
+import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { RetrainConfig } from './config.ts';
 import type { Market } from './market.ts';
 import type { RunIdentity } from './modelArtifact.ts';
@@ -20,7 +21,7 @@ export interface OriginRequest {
   /** of LightGBM */
   readonly engineVersion: string;
   /** what trains the network; null where there is none */
-  readonly engine: { readonly name: string } | null;
+  readonly engine: Pick<TsmixerEngine, 'name' | 'version'> | null;
 }
 
 /** Config as it takes effect, code version, day and engines of a run. */
@@ -31,7 +32,7 @@ export function originOf(request: OriginRequest, market: Market): Origin {
     code: readCodeVersion(),
     asOf: Math.floor((request.asOf ?? request.clock()) / dayMs) * dayMs,
     engineVersion: request.engineVersion,
-    networkEngine: config.tsmixer === null ? null : (engine?.name ?? null),
+    networkEngine: config.tsmixer === null || engine === null ? null : engine,
   };
 }
 

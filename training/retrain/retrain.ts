@@ -17,7 +17,7 @@ import { writeLatestArtifact } from '../../models/artifact/index.ts';
 import { checkRunSource } from '../../models/backtest/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { RetrainReport } from '../report/index.ts';
-import type { TsmixerEngine } from '../tsmixer/index.ts';
+import { engineId, type TsmixerEngine } from '../tsmixer/index.ts';
 import { configDigest, type RetrainConfig } from './config.ts';
 import { type Experiment, runExperiment } from './experiment.ts';
 import { type FrozenBaseline, obtainBaseline } from './frozenBaseline.ts';
@@ -168,7 +168,7 @@ function identityOf(
   const { networkEngine: engine } = origin;
   const made = {
     ...{ config_digest, data_version, baseline: treesDigest, trials: trialCount },
-    ...(engine === null ? {} : { engine }),
+    ...(engine === null ? {} : { engine: engineId(engine) }),
   };
   return {
     ...origin,

@@ -7,7 +7,7 @@ import { scoreSequences } from '../../models/backtest/index.ts';
 import { sequenceScorer } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmWindow, NeuralReport } from '../report/index.ts';
-import type { TsmixerEngine } from '../tsmixer/index.ts';
+import { engineId, type TsmixerEngine } from '../tsmixer/index.ts';
 import { decisionsOf, runWindow } from './arms.ts';
 import { configDigest, type NeuralConfig, type RetrainConfig, withoutThreads } from './config.ts';
 import { obtainMarket } from './market.ts';
@@ -81,7 +81,7 @@ export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifa
   const digest = configDigest(config);
   const made = {
     made_by: 'train_tsmixer',
-    engine: engine.name,
+    engine: engineId(engine),
     config_digest: digest,
     data_version: market.panel.dataVersion,
   };

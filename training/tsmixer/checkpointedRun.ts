@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { canonicalJson, SluiceError, sweepStaging } from '../../core/index.ts';
 import { type RunRecord, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import type { TsmixerEngine } from './engine.ts';
+import { engineId, type TsmixerEngine } from './engine.ts';
 import type { TargetScale } from './targetScale.ts';
 import type { TsmixerRequest } from './types.ts';
 
@@ -39,7 +39,10 @@ export function openCheckpoint(
   sweepStaging(dirname(place.path));
   const requestDigest = digestOfRequest(request);
   const found = existsSync(place.path) ? readCheckpoint(place.path) : null;
-  if (found !== null && (found.engine !== engine.name || found.requestDigest !== requestDigest))
+  if (
+    found !== null &&
+    (found.engine !== engineId(engine) || found.requestDigest !== requestDigest)
+  )
     throw new SluiceError(
       'input_invalid',
       `${place.path} is the checkpoint of another training (other data, parameters or engine); remove it or name another.`,
@@ -55,7 +58,7 @@ export function openCheckpoint(
       trainReportHash: place.trainReportHash,
       shape: request.training.shape,
       targetScale: scale === null ? null : { mean: [...scale.mean], std: [...scale.std] },
-      engine: engine.name,
+      engine: engineId(engine),
       requestDigest,
       run: latest,
     });

@@ -65,9 +65,15 @@ export interface EngineSession {
 /** Something that trains TSMixers. */
 export interface TsmixerEngine {
   readonly name: 'native' | 'tfjs';
+  /** what else decides its bytes: release, and the instruction set or backend it computes on */
+  readonly version: string;
   /** All parameters are zero until `writeState`. */
   open(task: EngineTask): EngineSession;
 }
+
+/** An engine by name and version, as lineages and checkpoints have it. */
+export const engineId = ({ name, version }: Pick<TsmixerEngine, 'name' | 'version'>): string =>
+  `${name} ${version}`;
 
 /** AdamW's constants, those of torch's defaults. */
 export const adamW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;

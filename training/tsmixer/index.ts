@@ -1,6 +1,6 @@
 // TSMixer: training with early stopping and a teacher, predicting, checkpoints.
 export { readCheckpoint, type TsmixerCheckpoint, writeCheckpoint } from './checkpoint.ts';
-export type { TsmixerEngine } from './engine.ts';
+export { engineId, type TsmixerEngine } from './engine.ts';
 export { findEngine } from './findEngine.ts';
 export { fitTsmixer } from './fit.ts';
 export { initialWeights } from './initialWeights.ts';

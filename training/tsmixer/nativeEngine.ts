@@ -22,7 +22,8 @@ import { stepOf } from './state.ts';
  * @throws SluiceError `tool_missing`
  */
 export function nativeEngine(library: SluiceLibrary = findSluice()): TsmixerEngine {
-  return { name: 'native', open: (task) => openSession(library, task) };
+  const version = `${library.abi}-${library.cpuPath}`;
+  return { name: 'native', version, open: (task) => openSession(library, task) };
 }
 
 function openSession(library: SluiceLibrary, task: EngineTask): EngineSession {

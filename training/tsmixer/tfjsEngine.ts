@@ -25,7 +25,8 @@ import { tfjsEvaluate, tfjsGradient, tfjsPredict } from './tfjsNetwork.ts';
  * @throws SluiceError `tool_missing`
  */
 export function tfjsEngine(tf: TensorFlow = loadTensorFlow()): TsmixerEngine {
-  return { name: 'tfjs', open: (task) => openSession(tf, task) };
+  const version = `${tf.version_core}-${tf.getBackend()}`;
+  return { name: 'tfjs', version, open: (task) => openSession(tf, task) };
 }
 
 /** A member between two steps. */

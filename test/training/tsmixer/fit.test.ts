@@ -186,7 +186,10 @@ describe('fitTsmixer', () => {
   });
 
   it('names epoch, step and member when a loss stops being a number', async () => {
-    const members = [plainMember, { ...plainMember, learningRate: 1e30, clipNorm: 0 }];
+    const members = [
+      plainMember,
+      { ...plainMember, learningRate: 1e30, weightDecay: 0, clipNorm: 0 },
+    ];
     for (const by of [engine, tfjsEngine()]) {
       const error = await failureOf(smallRequest({ members }), by);
       expect(error.code).to.equal('non_finite');

@@ -651,7 +651,7 @@ static void adamw(float *__restrict p, float *__restrict first, float *__restric
     const float d = g[i] * a.gradient_scale;
     first[i] = a.beta1 * first[i] + rest1 * d;
     second[i] = a.beta2 * second[i] + rest2 * d * d;
-    p[i] = p[i] * a.decay - a.step_size * first[i] / (__builtin_sqrtf(second[i]) * a.second_scale + a.epsilon);
+    p[i] = p[i] * a.decay - a.step_size * (first[i] / (__builtin_sqrtf(second[i]) * a.second_scale + a.epsilon));
   }
 }
 

@@ -308,8 +308,8 @@ struct slu_tsmixer {
     for (int k = 0; k < config.members; ++k) {
       stats[k] = {members[k].step, 0, 0};
       const double rate = highest * members[k].own.learning_rate;
-      if (!(rate <= 1000 && rate * members[k].own.weight_decay <= 1))
-        fail(SLU_INVALID, "Member %d would learn at a rate of %g: at most 1000, and at most 1 times its weight decay.", k, rate);
+      if (!(rate <= 1e32 && rate * members[k].own.weight_decay <= 1))
+        fail(SLU_INVALID, "Member %d would learn at a rate of %g: at most 1e32, and at most 1 times its weight decay.", k, rate);
     }
     losses.resize(members.size() * stripes_of(config.batch));
     squares.resize(members.size() * chunks());
