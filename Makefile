@@ -40,7 +40,6 @@ gate: setup ## the verdict over recorded runs
 
 bench: setup ## all measurements, into bench/results (an hour)
 	@for program in import features lightgbm tsmixer pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
-	@$(if $(DATA),node bench/distillation.ts --data $(DATA))
 	@node bench/distillation.ts $(if $(DATA),--data $(DATA))
 
 verify-reproducible: setup ## runs with 1, 2 and 3 threads: the same artifact digest, or exit 1
