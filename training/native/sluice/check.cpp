@@ -170,7 +170,7 @@ int main() {
       {9, 17, 6, 1, 2, SLU_HEAD_TEMPORAL, 17, SLU_RELU, 0, 150, SLU_HUBER, 1, 0.5f},
       {32, 16, 32, 2, 1, SLU_HEAD_FLAT, 16, SLU_RELU, 0, 64, SLU_MSE, 2, 0.1f},
   };
-  for (const char *path : {"portable", "neon", "avx2", "avx512"}) {
+  for (const char *path : {"portable", "neon", "avx2", "wide", "avx512"}) {
     if (slu_cpu_use(path) != SLU_OK) continue;
     for (const Case &c : cases) check(c);
     check_stopping(cases[1]);
