@@ -100,7 +100,7 @@ async function compile(into: string, name: NativeName, lock: number, say: Say): 
   const unfinished = join(into, `.unfinished-${name}`);
   // a killed compiler may leave half an object file that make would take for a whole one
   if (existsSync(unfinished)) rmSync(tree, { recursive: true, force: true });
-  mkdirSync(tree, { recursive: true });
+  prepareTree(tree);
   writeFileSync(unfinished, '');
   const log = join(into, `${name}.log`);
   writeFileSync(log, '');
@@ -110,6 +110,16 @@ async function compile(into: string, name: NativeName, lock: number, say: Say): 
   await runLogged('cmake', ['--build', tree, '--parallel', String(jobs())], log, lock);
   rmSync(unfinished);
   return join(tree, `${name}.so`);
+}
+
+/** Makes a build tree, anew if CMake knows it by another path: the checkout has been moved or copied. */
+export function prepareTree(tree: string): void {
+  const cache = join(tree, 'CMakeCache.txt');
+  const here = `CMAKE_CACHEFILE_DIR:INTERNAL=${tree}\n`;
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(here)) {
+    rmSync(tree, { recursive: true });
+  }
+  mkdirSync(tree, { recursive: true });
 }
 
 const expectation: Readonly<Record<NativeName, string>> = {

@@ -3,6 +3,7 @@ import {
   copyFileSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -15,6 +16,7 @@ import { expect } from 'chai';
 import { projectPath } from '../../../core/index.ts';
 import { inputsOf, isBuilt, stampOf } from '../../../training/native/buildStamp.ts';
 import { builtLightgbmPath, builtSluicePath } from '../../../training/native/index.ts';
+import { prepareTree } from '../../../training/native/nativeBuild.ts';
 
 describe('the native build', () => {
   let into: string;
@@ -55,6 +57,19 @@ describe('the native build', () => {
     expect(status).to.equal(1);
     expect(stderr).to.match(/not a LightGBM 4 library/);
     expect(existsSync(library())).to.equal(false);
+  });
+
+  it('begins a build tree anew where the checkout has been moved', () => {
+    const tree = join(into, 'tree');
+    prepareTree(tree);
+    writeFileSync(join(tree, 'object.o'), '');
+    const cache = join(tree, 'CMakeCache.txt');
+    writeFileSync(cache, `CMAKE_CACHEFILE_DIR:INTERNAL=${tree}\n`);
+    prepareTree(tree);
+    expect(readdirSync(tree)).to.have.members(['CMakeCache.txt', 'object.o']);
+    writeFileSync(cache, 'CMAKE_CACHEFILE_DIR:INTERNAL=/elsewhere/tree\n');
+    prepareTree(tree);
+    expect(readdirSync(tree)).to.deep.equal([]);
   });
 
   it('names the Debian packages of tools that are missing, in one sentence', () => {

@@ -1,11 +1,11 @@
 // The engine's check program (training/native/sluice/check.cpp) under the compiler's sanitizers.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { projectPath } from '../../../core/index.ts';
+import { prepareTree } from '../../../training/native/nativeBuild.ts';
 
 /** Runs a program and expects it to end well. @returns what it printed */
 function run(program: string, ...args: string[]): string {
@@ -20,7 +20,7 @@ describe('the native engine under sanitizers', function () {
   for (const sanitizers of ['address,undefined', 'thread']) {
     it(`is sound: ${sanitizers}`, () => {
       const tree = projectPath('build', 'native', 'cmake', `check-${sanitizers.replace(',', '-')}`);
-      mkdirSync(tree, { recursive: true });
+      prepareTree(tree);
       const source = projectPath('training', 'native', 'sluice');
       run('cmake', '-S', source, '-B', tree, `-DSANITIZE=${sanitizers}`);
       run('cmake', '--build', tree, '--parallel', String(availableParallelism()));
