@@ -35,6 +35,7 @@ const { values } = parseArgs({
   },
 });
 const seedCount = Number(values.seeds);
+if (!(seedCount >= 2 && seedCount <= 10)) throw new Error('give 2 to 10 seeds');
 const lambdas = [0, ...values.lambdas.split(',').map(Number)];
 const begin = process.hrtime.bigint();
 const signal = new AbortController().signal;
@@ -117,9 +118,8 @@ const student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
 function overSeeds(differences: readonly number[]) {
   const n = differences.length;
   const mean = differences.reduce((sum, x) => sum + x, 0) / n;
-  if (n < 2) return { mean, low: null, high: null };
   const variance = differences.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1);
-  const half = (student[n - 2] ?? 1.96) * Math.sqrt(variance / n);
+  const half = student[n - 2]! * Math.sqrt(variance / n);
   return { mean, low: mean - half, high: mean + half };
 }
 

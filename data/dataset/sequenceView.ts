@@ -2,7 +2,7 @@
 // are copied out one at a time; N rows cost N * C numbers, not N * L * C.
 
 import { SluiceError } from '../../core/index.ts';
-import { createFeatureStream, type FeatureSpec } from '../feature/index.ts';
+import { featureSeries, pickFeatures } from '../feature/index.ts';
 import type { Dataset } from './types.ts';
 
 /** The sequence windows of a dataset's rows. */
@@ -34,8 +34,8 @@ export function createSequenceView(
   if (!Number.isInteger(nTokens) || nTokens < 1) {
     throw new SluiceError('out_of_range', `Expected at least 1 token, found ${nTokens}.`);
   }
-  const spec = pickChannels(dataset.featureSpec, channels);
-  const series = computeSeries(dataset, spec);
+  const spec = pickFeatures(dataset.featureSpec, channels);
+  const series = featureSeries(spec, dataset.panel, 0, dataset.panel.openMs.length);
   const windowEnds = new Int32Array(dataset.rows);
   const times = dataset.panel.openMs.length;
   for (let row = 0; row < dataset.rows; row += 1) {
@@ -75,35 +75,6 @@ export function gatherWindow(view: SequenceView, row: number, out: Float32Array,
   }
   const end = (view.windowEnds[row]! + 1) * nChannels;
   out.set(view.series.subarray(end - nTokens * nChannels, end), offset);
-}
-
-function pickChannels(spec: FeatureSpec, channels: readonly string[]): FeatureSpec {
-  const entries = channels.map((name) => spec.entries.find((entry) => entry.name === name));
-  const unknown = channels.filter((_, i) => entries[i] === undefined);
-  if (channels.length === 0 || unknown.length > 0) {
-    throw new SluiceError(
-      'config_invalid',
-      `Expected channels out of ${spec.entries.map((entry) => entry.name).join(', ')}, found ${unknown.join(', ') || 'none'}.`,
-      { unknown },
-    );
-  }
-  return { ...spec, entries: entries.filter((entry) => entry !== undefined) };
-}
-
-function computeSeries({ panel }: Dataset, spec: FeatureSpec): Float32Array {
-  const times = panel.openMs.length;
-  const width = spec.entries.length;
-  const series = new Float32Array(panel.symbols.length * times * width);
-  const stream = createFeatureStream(spec, panel.symbols.length, panel.timeframeMs);
-  for (let t = 0; t < times; t += 1) {
-    stream.push(panel, t);
-    for (let s = 0; s < panel.symbols.length; s += 1) {
-      for (let c = 0; c < width; c += 1) {
-        series[(s * times + t) * width + c] = stream.rows[s * width + c]!;
-      }
-    }
-  }
-  return series;
 }
 
 function findValid(

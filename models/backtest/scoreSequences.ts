@@ -1,7 +1,7 @@
 // Scores of windows of bars, as `scorePanel` gives them of rows: what a server would have known at a bar's close.
 
 import { SluiceError } from '../../core/index.ts';
-import { createFeatureStream, type FeatureSpec } from '../../data/feature/index.ts';
+import { type FeatureSpec, featureSeries, pickFeatures } from '../../data/feature/index.ts';
 import type { BarPanel } from '../../data/market/index.ts';
 import type { SequenceScorer } from '../score/index.ts';
 import type { TimeSpan } from './provenance.ts';
@@ -26,7 +26,8 @@ export function scoreSequences(
   window: TimeSpan | null,
   signal: AbortSignal,
 ): Float64Array {
-  const picked = pickChannels(spec, channels, scorer);
+  const picked = pickFeatures(spec, channels);
+  checkWidth(scorer, channels);
   const { nTokens } = scorer;
   const width = channels.length;
   const times = panel.openMs.length;
@@ -36,7 +37,7 @@ export function scoreSequences(
   if (first >= end) return grid;
   stopIfAsked(signal);
   const oldest = first - nTokens + 1;
-  const series = channelSeries(picked, panel, oldest, end);
+  const series = featureSeries(picked, panel, oldest, end);
   const windows = new Float32Array(chunkWindows * nTokens * width);
   const cells = new Int32Array(chunkWindows);
   let rows = 0;
@@ -62,27 +63,12 @@ export function scoreSequences(
   return grid;
 }
 
-function pickChannels(
-  spec: FeatureSpec,
-  channels: readonly string[],
-  { nChannels }: SequenceScorer,
-): FeatureSpec {
-  const entries = channels.map((name) => spec.entries.find((entry) => entry.name === name));
-  const unknown = channels.filter((_, i) => entries[i] === undefined);
-  if (unknown.length > 0) {
-    throw new SluiceError(
-      'config_invalid',
-      `Expected channels out of ${spec.entries.map(({ name }) => name).join(', ')}; found ${unknown.join(', ')}.`,
-      { unknown },
-    );
-  }
-  if (channels.length !== nChannels) {
-    throw new SluiceError(
-      'length_mismatch',
-      `The scorer reads ${nChannels} channels; found ${channels.length}.`,
-    );
-  }
-  return { ...spec, entries: entries.filter((entry) => entry !== undefined) };
+function checkWidth({ nChannels }: SequenceScorer, channels: readonly string[]): void {
+  if (channels.length === nChannels) return;
+  throw new SluiceError(
+    'length_mismatch',
+    `The scorer reads ${nChannels} channels; found ${channels.length}.`,
+  );
 }
 
 /** Grid times [first, end) of the window, none before `earliest`. */
@@ -92,29 +78,6 @@ function scoredTimes({ openMs }: BarPanel, window: TimeSpan | null, earliest: nu
   const after = openMs.findIndex((ms) => ms >= window.to);
   const end = after < 0 ? openMs.length : after;
   return { first: begin < 0 ? end : Math.max(earliest, begin), end };
-}
-
-/** [S, end - oldest, C]; the stream begins where the look-back of the oldest bar does. */
-function channelSeries(
-  spec: FeatureSpec,
-  panel: BarPanel,
-  oldest: number,
-  end: number,
-): Float32Array {
-  const symbols = panel.symbols.length;
-  const width = spec.entries.length;
-  const bars = end - oldest;
-  const series = new Float32Array(symbols * bars * width);
-  const stream = createFeatureStream(spec, symbols, panel.timeframeMs);
-  for (let t = oldest - spec.lookbackBars + 1; t < end; t += 1) {
-    stream.push(panel, t);
-    if (t < oldest) continue;
-    for (let s = 0; s < symbols; s += 1) {
-      const row = stream.rows.subarray(s * width, (s + 1) * width);
-      series.set(row, (s * bars + t - oldest) * width);
-    }
-  }
-  return series;
 }
 
 function stopIfAsked(signal: AbortSignal): void {

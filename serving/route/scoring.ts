@@ -1,8 +1,7 @@
 // One policy over one question. Where the network is wanted and cannot answer, the trees answer in its place, for every
 // row of the question, and the answer says so; where there are no trees, there is no answer.
 
-import type { Policy } from '../../core/index.ts';
-import { treesWeight } from '../../core/index.ts';
+import { type Policy, treesWeight } from '../../core/index.ts';
 import type { Contributions } from '../../models/score/index.ts';
 import type { LoadedModel, LoadedNetwork } from '../load/index.ts';
 import { type Refusal, refuse } from './refusal.ts';

@@ -180,7 +180,7 @@ function diverged(
   const epoch = epochs + 1;
   return new SluiceError(
     'non_finite',
-    `The loss of member ${member} (of ${request.training.members.length}, counted from 0) stopped being a number in epoch ${epoch}, at step ${step}; use a smaller learning rate or clip the gradient.`,
+    `The training of member ${member} (of ${request.training.members.length}, counted from 0) left the range of numbers in epoch ${epoch}, at step ${step}; use a smaller learning rate or clip the gradient.`,
     { epoch, step, member },
   );
 }

@@ -200,28 +200,13 @@ struct Buffers {
     mean = s.revin ? take(size_t(s.C) * kLanes) : nullptr;
     deviation = s.revin ? take(size_t(s.C) * kLanes) : nullptr;
     kept_ = floats;
-    floats += training ? s.blocks * kept(0).second : kColumns * hidden_step;
+    floats += training ? s.blocks * kept_size() : kColumns * hidden_step;
   }
   /// Hidden lines of kColumns tokens, where nothing is kept.
   float *panel() const { return arena_ + kept_; }
-  Kept block(int b) const { return kept(b).first; }
-
-private:
-  float *take(size_t n) {
-    float *at = arena_ + floats;
-    floats += n;
-    return at;
-  }
-  Lines series() { return {take(shape_.C * series_step), series_step, kLanes}; }
-  Lines token_lines() { return {take(shape_.L * token_step), kLanes, token_step}; }
-  struct Pair {
-    Kept first;
-    size_t second;
-  };
-  Pair kept(int b) const {
+  Kept block(int b) const {
     const size_t cs = shape_.C * series_step, lt = shape_.L * token_step, lh = shape_.L * hidden_step;
-    const size_t size = 3 * cs + 3 * lt + 2 * lh + 2 * kLanes;
-    float *at = arena_ + kept_ + b * size;
+    float *at = arena_ + kept_ + b * kept_size();
     Kept k;
     k.normal1 = {at, series_step, kLanes};
     k.slope1 = {at += cs, series_step, kLanes};
@@ -233,7 +218,20 @@ private:
     k.slope2 = at += lh;
     k.rstd1 = at += lh;
     k.rstd2 = at + kLanes;
-    return {k, size};
+    return k;
+  }
+
+private:
+  /// Null where there is no arena, and sizes alone are asked for.
+  float *take(size_t n) {
+    float *at = arena_ ? arena_ + floats : nullptr;
+    floats += n;
+    return at;
+  }
+  Lines series() { return {take(shape_.C * series_step), series_step, kLanes}; }
+  Lines token_lines() { return {take(shape_.L * token_step), kLanes, token_step}; }
+  size_t kept_size() const {
+    return 3 * shape_.C * series_step + 3 * shape_.L * token_step + 2 * shape_.L * hidden_step + 2 * kLanes;
   }
   float *arena_;
   const Shape &shape_;
