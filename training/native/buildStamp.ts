@@ -36,7 +36,7 @@ export const projectOf = { lib_lightgbm: 'lightgbm', libsluice: 'sluice' } as co
 export function inputsOf(name: NativeName, named: string | null): string {
   if (named !== null) return `library ${named}`;
   const folder = join(import.meta.dirname, projectOf[name]);
-  const files = globSync('**/*', { cwd: folder }).sort();
+  const files = globSync('**/*.*', { cwd: folder }).sort();
   const digests = files.map((file) => `${file} ${sha256(join(folder, file))}`);
   const pinned = name === 'lib_lightgbm' ? [lightgbmPackage.sha512] : [];
   return createHash('sha256')

@@ -114,7 +114,7 @@ export interface SluiceLibrary {
 export const builtSluicePath = (): string => projectPath('build', 'native', 'libsluice.so');
 
 /** The version of sluice.h that this file was written from. */
-const abiVersion = 1;
+const abiVersion = 2;
 
 /**
  * Loads libsluice.
@@ -159,7 +159,7 @@ export const sluiceInfo = ({ path, cpuPath, abi }: SluiceLibrary): SluiceInfo =>
 /** Prototypes as in sluice.h; every pointer is `void *`, so that an address serves as well as a typed array. */
 const prototypes = {
   abiVersion: 'int32_t slu_abi_version()',
-  cpuPath: 'const char *slu_cpu_path()',
+  cpuPath: 'const char *slu_path()',
   error: 'const char *slu_error(void *handle)',
   create: 'int slu_tsmixer_create(void *config, void *members, void *out)',
   free: 'void slu_tsmixer_free(void *handle)',
@@ -346,7 +346,7 @@ async function watched(
   }
 }
 
-const configBytes = 72;
+const configBytes = 80;
 const memberBytes = 32;
 const statsBytes = 24;
 

@@ -113,7 +113,7 @@ export const cpuPaths = ['portable', 'avx2', 'avx512', 'neon'] as const;
 
 /** Chooses the kernels of engines made from now on, null = the best. @returns false if this machine has them not */
 export function useCpuPath(path: (typeof cpuPaths)[number] | null): boolean {
-  const use = openLibrary(builtSluicePath()).func('int slu_cpu_use(const char *path)');
+  const use = openLibrary(builtSluicePath()).func('int slu_use(const char *path)');
   return use(path) === 0;
 }
 

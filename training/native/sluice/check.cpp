@@ -14,7 +14,7 @@ namespace {
 
 void require(bool holds, const char *what, const slu_tsmixer *h = nullptr) {
   if (holds) return;
-  std::fprintf(stderr, "%s: %s (%s)\n", slu_cpu_path(), what, slu_error(h));
+  std::fprintf(stderr, "%s: %s (%s)\n", slu_path(), what, slu_error(h));
   std::exit(1);
 }
 
@@ -171,7 +171,7 @@ int main() {
       {32, 16, 32, 2, 1, SLU_HEAD_FLAT, 16, SLU_RELU, 0, 64, SLU_MSE, 2, 0.1f},
   };
   for (const char *path : {"portable", "neon", "avx2", "wide", "avx512"}) {
-    if (slu_cpu_use(path) != SLU_OK) continue;
+    if (slu_use(path) != SLU_OK) continue;
     for (const Case &c : cases) check(c);
     check_stopping(cases[1]);
     std::printf("%s: sound\n", path);

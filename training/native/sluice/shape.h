@@ -4,7 +4,11 @@
 #include <cstddef>
 
 // Never out of line: a copy compiled for one instruction set must not be linked into code for another.
+#if defined(__CUDACC__)
+#define SLU_INLINE __host__ __device__ __forceinline__
+#else
 #define SLU_INLINE [[gnu::always_inline]] inline
+#endif
 
 namespace sluice {
 

@@ -1,4 +1,5 @@
-/* libsluice: training and inference of TSMixer, K members at a time. One C ABI for every device.
+/* libsluice: training and inference of TSMixer, K members at a time. One C ABI, and a library of it for each device:
+ * libsluice.so computes on the CPU, libsluice_cuda.so on a GPU.
  *
  * Arrays are row-major float32, lent by the caller, and must outlive their use: those of slu_tsmixer_data until the handle
  * is freed or given others, all others for the call. Calls that return int give SLU_OK or a negative code, and
@@ -12,7 +13,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define SLU_ABI_VERSION 1
+#define SLU_ABI_VERSION 2
 
 enum slu_code {
   SLU_OK = 0,
@@ -20,12 +21,15 @@ enum slu_code {
   SLU_MEMORY = -2,     /* not enough memory */
   SLU_NON_FINITE = -3, /* a loss or a gradient left the range of numbers; the state is that before the step */
   SLU_STOPPED = -4,    /* slu_tsmixer_stop was called; the state is that after a whole step */
-  SLU_NO_DEVICE = -5   /* the device is not here, or was not built in */
+  SLU_NO_DEVICE = -5,  /* the device is not here, or was not built in */
+  SLU_DEVICE = -6      /* the device failed; the handle can only be freed */
 };
 
 enum slu_activation { SLU_RELU = 0, SLU_GELU = 1 };
 enum slu_head { SLU_HEAD_FLAT = 0, SLU_HEAD_TEMPORAL = 1 };
 enum slu_loss { SLU_MSE = 0, SLU_HUBER = 1 };
+/* Of the matrix products; sums, norms, losses and parameters are float32 or wider in both. TF32 is for GPUs alone. */
+enum slu_precision { SLU_FP32 = 0, SLU_TF32 = 1 };
 enum slu_direction { SLU_READ = 0, SLU_WRITE = 1 };
 
 /* What all members share. */
@@ -43,9 +47,11 @@ typedef struct slu_tsmixer_config {
   int32_t revin;         /* 0 or 1; needs a temporal head */
   int32_t batch;         /* samples of a step */
   int32_t loss;          /* slu_loss */
-  int32_t threads;       /* 0 = one per core */
+  int32_t threads;       /* of the CPU, 0 = one per core */
   float huber_delta;     /* > 0; read with SLU_HUBER only */
   float beta1, beta2, epsilon; /* AdamW */
+  int32_t device;              /* which GPU, from 0; 0 for a CPU */
+  int32_t precision;           /* slu_precision */
 } slu_tsmixer_config;
 
 /* What each member has of its own. */
@@ -66,14 +72,27 @@ typedef struct slu_tsmixer_stats {
   double loss;     /* mean over them: weighted loss to the targets, and in training lambda times that to the teacher */
 } slu_tsmixer_stats;
 
+/* A device that this library computes on. */
+typedef struct slu_device {
+  int32_t struct_bytes;    /* sizeof(slu_device), checked */
+  int32_t capability;      /* of a GPU, 90 = sm_90; 0 for a CPU */
+  int32_t processors;      /* multiprocessors, or cores */
+  int32_t driver, runtime; /* newest CUDA of the driver, CUDA of this library; 13000 = 13.0; 0 for a CPU */
+  int32_t reserved;
+  int64_t memory_bytes;    /* of a GPU; 0 for a CPU */
+  char name[64];
+} slu_device;
+
 typedef struct slu_tsmixer slu_tsmixer;
 
 int32_t slu_abi_version(void);
-/* Instruction set of the matrix kernels of this process: "avx512", "avx2", "neon" or "portable". */
-const char *slu_cpu_path(void);
+/* What the matrix kernels of this process are made of: "avx512", "avx2", "neon", "portable", or "cuda". */
+const char *slu_path(void);
 /* Chooses the kernels of handles created from now on by that name; NULL = the best. For tests and measurements. */
-int slu_cpu_use(const char *path);
-/* The sentence of the last failure of a handle; of slu_tsmixer_create in this thread for NULL. */
+int slu_use(const char *path);
+/* Tells of a device; SLU_NO_DEVICE if it is not here or cannot be used. */
+int slu_device_info(int32_t device, slu_device *out);
+/* The sentence of the last failure of a handle; for NULL, of a call of this thread that has none. */
 const char *slu_error(const slu_tsmixer *);
 
 /* All parameters are zero until slu_tsmixer_state writes them. */

@@ -3,9 +3,9 @@
 // A step cuts each member's batch into groups of sixteen samples and the groups into at most kStripes stripes. A stripe's
 // groups add to one gradient in their order, and the stripes are added in theirs, so neither the number of threads nor
 // the other members decide a byte.
-#include "kernels.h"
+#include "cpu/kernels.h"
+#include "cpu/threadPool.h"
 #include "sluice.h"
-#include "threadPool.h"
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -473,6 +473,8 @@ Shape shape_of(const slu_tsmixer_config &c) {
   require(c.threads >= 0 && c.threads <= 4096, "threads is not between 0 and 4096.");
   require(c.beta1 >= 0 && c.beta1 < 1 && c.beta2 >= 0 && c.beta2 < 1 && c.epsilon > 0 && std::isfinite(c.epsilon),
           "beta1 and beta2 are in [0, 1) and epsilon is above 0.");
+  require(c.device == 0, "device is 0, the only CPU there is.");
+  require(c.precision == SLU_FP32, "precision is fp32: a CPU computes in nothing else.");
   const double parameters = double(c.blocks) * (double(c.tokens) * c.tokens + 4.0 * c.tokens * c.channels +
                                                 2.0 * c.hidden * c.channels) +
                             double(c.horizon) * c.tokens * (c.head == SLU_HEAD_FLAT ? c.channels : 1);
@@ -520,10 +522,10 @@ void require_member(const slu_tsmixer *h, int32_t k) {
 } // namespace
 
 int32_t slu_abi_version(void) { return SLU_ABI_VERSION; }
-const char *slu_cpu_path(void) { return chosen_kernels.load()->name; }
+const char *slu_path(void) { return chosen_kernels.load()->name; }
 const char *slu_error(const slu_tsmixer *h) { return h ? h->error.c_str() : create_error.c_str(); }
 
-int slu_cpu_use(const char *name) {
+int slu_use(const char *name) {
   return guarded(create_error, [&] {
     if (!name) {
       chosen_kernels = best_kernels();
@@ -535,6 +537,17 @@ int slu_cpu_use(const char *name) {
         return;
       }
     fail(SLU_NO_DEVICE, "This machine or this build has no kernels \"%s\".", name);
+  });
+}
+
+int slu_device_info(int32_t device, slu_device *out) {
+  return guarded(create_error, [&] {
+    require(out && out->struct_bytes == int32_t(sizeof *out), "The caller's slu_device was made for another library.");
+    if (device != 0) fail(SLU_NO_DEVICE, "There is one CPU, device 0; found device %d.", device);
+    *out = {};
+    out->struct_bytes = int32_t(sizeof *out);
+    out->processors = int32_t(std::max(1u, std::thread::hardware_concurrency()));
+    std::snprintf(out->name, sizeof out->name, "%s", slu_path());
   });
 }
 

@@ -7,8 +7,8 @@
 //
 // Forward keeps, per block, the inputs of the products, the hidden layer, and the local derivative of each activation with
 // its dropout; backward multiplies by those and computes nothing again.
-#include "kernels.h"
-#include "simd.h"
+#include "cpu/kernels.h"
+#include "cpu/simd.h"
 
 namespace sluice {
 namespace SLU_PATH {
