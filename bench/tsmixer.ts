@@ -118,7 +118,7 @@ async function main(): Promise<void> {
   const reached = results.every((result) => result.reached) && memory.peak_gib < memoryLimitGib;
   report('tsmixer', {
     task: { threads, rounds, steps_per_round_at_least: steps, members },
-    engine: { cpu_path: findSluice().cpuPath },
+    engine: { cpu_path: findSluice().kernels },
     peer: { torch, mode: 'eager' },
     sgemm_gflops: ceiling,
     cases: results,
@@ -239,6 +239,8 @@ function open(of: Case, count: number): Open {
       beta1: 0.9,
       beta2: 0.999,
       epsilon: 1e-8,
+      device: 0,
+      precision: 'fp32',
     },
     Array.from({ length: count }, (_, seed) => ({
       seed,

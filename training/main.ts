@@ -219,7 +219,7 @@ export async function doctor(
     cores: availableParallelism(),
     lightgbm: 'value' in lightgbm ? lightgbm.value : { error: lightgbm.error },
     tsmixer: {
-      cpu: 'value' in sluice ? sluice.value.cpuPath : { error: sluice.error },
+      cpu: 'value' in sluice ? sluice.value.kernels : { error: sluice.error },
       cuda: false,
     },
     gpu: null,
@@ -231,7 +231,7 @@ export async function doctor(
       ? `LightGBM    ${lightgbm.value.version ?? 'of unknown version'}, OpenMP ${lightgbm.value.openmp ? 'yes' : 'no'}, ${lightgbm.value.path}`
       : `LightGBM    missing: ${lightgbm.error}`,
     'value' in sluice
-      ? `TSMixer     cpu ${sluice.value.cpuPath}, no cuda, ${sluice.value.path}`
+      ? `TSMixer     cpu ${sluice.value.kernels}, no cuda, ${sluice.value.path}`
       : `TSMixer     missing: ${sluice.error}`,
     `Database    ${database.kind}, ${database.ok ? 'ok' : database.error}`,
   ];

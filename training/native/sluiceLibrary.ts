@@ -1,7 +1,8 @@
-// libsluice, our own engine for TSMixer, as sluice.h declares it. Long calls run in a thread of libuv's pool: this
-// thread stays free, reads their progress and stops them.
+// libsluice, our own engine for TSMixer, as sluice.h declares it: one library for the CPU, one for GPUs. Long calls run in
+// a thread of libuv's pool: this thread stays free, reads their progress and stops them.
 
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { projectPath, SluiceError } from '../../core/index.ts';
 import {
   addressOf,
@@ -24,13 +25,20 @@ export interface NativeTsmixerConfig {
   readonly revin: boolean;
   readonly batch: number;
   readonly loss: 'mse' | 'huber';
-  /** 0 = one per core */
+  /** of the CPU, 0 = one per core */
   readonly threads: number;
   readonly huberDelta: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+  /** which GPU, from 0; 0 for a CPU */
+  readonly device: number;
+  /** of the matrix products; a CPU has fp32 alone */
+  readonly precision: Precision;
 }
+
+/** `slu_precision`: what matrix products round their operands to; they are summed in float32. */
+export type Precision = 'fp32' | 'tf32';
 
 /** `slu_tsmixer_member`: what each member has of its own. */
 export interface NativeTsmixerMember {
@@ -96,12 +104,29 @@ export interface NativeTsmixer {
   free(): void;
 }
 
+/** `slu_device`: something that a library computes on. */
+export interface NativeDevice {
+  readonly name: string;
+  /** of a GPU, 90 = sm_90; 0 for a CPU */
+  readonly capability: number;
+  /** multiprocessors, or cores */
+  readonly processors: number;
+  /** newest CUDA that the driver runs, 13000 = 13.0; 0 for a CPU */
+  readonly driver: number;
+  /** CUDA that the library was built with; 0 for a CPU */
+  readonly runtime: number;
+  /** of a GPU; 0 for a CPU */
+  readonly memoryBytes: number;
+}
+
 /** The library, bound. */
 export interface SluiceLibrary {
   readonly path: string;
   readonly abi: number;
-  /** instruction set of its matrix kernels in this process */
-  readonly cpuPath: string;
+  /** what its matrix kernels are made of in this process: an instruction set, `cuda`, or `emulated` in tests */
+  readonly kernels: string;
+  /** Tells of a device. @throws SluiceError `tool_missing` with the library's reason if it cannot be used */
+  deviceInfo(ordinal: number): NativeDevice;
   createTsmixer(
     config: NativeTsmixerConfig,
     members: readonly NativeTsmixerMember[],
@@ -110,8 +135,16 @@ export interface SluiceLibrary {
   philox(counters: Uint32Array, key: Uint32Array): Uint32Array;
 }
 
-/** Where `make native` puts the library. */
-export const builtSluicePath = (): string => projectPath('build', 'native', 'libsluice.so');
+const fileNames = {
+  cpu: 'libsluice.so',
+  cuda: 'libsluice_cuda.so',
+  /** the GPU's code compiled for the CPU: right and very slow, for tests */
+  emulated: 'libsluice_emulated.so',
+} as const;
+
+/** Where the library of a device is built; `make native` builds that of the GPU where it finds nvcc. */
+export const builtSluicePath = (half: keyof typeof fileNames = 'cpu'): string =>
+  projectPath('build', 'native', fileNames[half]);
 
 /** The version of sluice.h that this file was written from. */
 const abiVersion = 2;
@@ -123,11 +156,11 @@ const abiVersion = 2;
  */
 export function findSluice(path: string = builtSluicePath()): SluiceLibrary {
   if (!existsSync(path)) {
-    throw new SluiceError(
-      'tool_missing',
-      `The TSMixer engine is not at ${path}: run \`make native\`, or choose the engine tfjs.`,
-      { path },
-    );
+    const found =
+      basename(path) === fileNames.cuda
+        ? `The TSMixer engine for GPUs is not at ${path}: run \`make native\` where nvcc is installed, or choose the device cpu.`
+        : `The TSMixer engine is not at ${path}: run \`make native\`, or choose the engine tfjs.`;
+    throw new SluiceError('tool_missing', found, { path });
   }
   try {
     return wrap(path, bind(openLibrary(path)));
@@ -145,21 +178,22 @@ export function findSluice(path: string = builtSluicePath()): SluiceLibrary {
 /** What `doctor` tells of the library. */
 export interface SluiceInfo {
   readonly path: string;
-  readonly cpuPath: string;
+  readonly kernels: string;
   readonly abi: number;
 }
 
 /** Tells what a loaded library is. */
-export const sluiceInfo = ({ path, cpuPath, abi }: SluiceLibrary): SluiceInfo => ({
+export const sluiceInfo = ({ path, kernels, abi }: SluiceLibrary): SluiceInfo => ({
   path,
-  cpuPath,
+  kernels,
   abi,
 });
 
 /** Prototypes as in sluice.h; every pointer is `void *`, so that an address serves as well as a typed array. */
 const prototypes = {
   abiVersion: 'int32_t slu_abi_version()',
-  cpuPath: 'const char *slu_path()',
+  kernels: 'const char *slu_path()',
+  deviceInfo: 'int slu_device_info(int32_t device, void *out)',
   error: 'const char *slu_error(void *handle)',
   create: 'int slu_tsmixer_create(void *config, void *members, void *out)',
   free: 'void slu_tsmixer_free(void *handle)',
@@ -196,7 +230,8 @@ function wrap(path: string, api: CApi): SluiceLibrary {
   return {
     path,
     abi,
-    cpuPath: api.cpuPath() as string,
+    kernels: api.kernels() as string,
+    deviceInfo: (ordinal) => deviceInfo(api, ordinal),
     createTsmixer: (config, members) => createTsmixer(api, config, members),
     philox(counters, key) {
       const out = new Uint32Array(counters.length);
@@ -214,6 +249,7 @@ const errorCodes = {
   [-3]: 'non_finite',
   [-4]: 'cancelled',
   [-5]: 'tool_missing',
+  [-6]: 'native_failed',
 } as const;
 
 /** Throws the library's sentence unless the code is SLU_OK. */
@@ -227,6 +263,26 @@ function check(api: CApi, handle: bigint, code: number): void {
   );
 }
 
+const noHandle = 0n;
+
+function deviceInfo(api: CApi, ordinal: number): NativeDevice {
+  const bytes = new Uint8Array(deviceBytes);
+  const words = new Int32Array(bytes.buffer, 0, 5);
+  words[0] = deviceBytes;
+  check(api, noHandle, api.deviceInfo(ordinal, bytes) as number);
+  const [, capability, processors, driver, runtime] = words;
+  const [memoryBytes] = new BigInt64Array(bytes.buffer, 24, 1);
+  const name = Buffer.from(bytes.subarray(32));
+  return {
+    name: name.toString('utf8', 0, name.indexOf(0)),
+    capability: capability!,
+    processors: processors!,
+    driver: driver!,
+    runtime: runtime!,
+    memoryBytes: Number(memoryBytes),
+  };
+}
+
 /** How often a running call is asked for its progress. */
 const pollMs = 100;
 const readDirection = 0;
@@ -238,7 +294,11 @@ function createTsmixer(
   members: readonly NativeTsmixerMember[],
 ): NativeTsmixer {
   const out = new BigUint64Array(1);
-  check(api, 0n, api.create(configStruct(config, members.length), memberStructs(members), out));
+  check(
+    api,
+    noHandle,
+    api.create(configStruct(config, members.length), memberStructs(members), out),
+  );
   const handle = out[0]!;
   /** what native code was lent: these arrays must outlive its use of them */
   const lent = { always: [] as Lendable[], now: [] as Lendable[] };
@@ -346,6 +406,7 @@ async function watched(
   }
 }
 
+const deviceBytes = 96;
 const configBytes = 80;
 const memberBytes = 32;
 const statsBytes = 24;
@@ -370,6 +431,7 @@ function configStruct(config: NativeTsmixerConfig, members: number): Uint8Array 
   ]);
   const { huberDelta, beta1, beta2, epsilon } = config;
   new Float32Array(bytes.buffer, 4 * 14).set([huberDelta, beta1, beta2, epsilon]);
+  new Int32Array(bytes.buffer, 4 * 18).set([config.device, config.precision === 'fp32' ? 0 : 1]);
   return bytes;
 }
 

@@ -22,7 +22,7 @@ import { stepOf } from './state.ts';
  * @throws SluiceError `tool_missing`
  */
 export function nativeEngine(library: SluiceLibrary = findSluice()): TsmixerEngine {
-  const version = `${library.abi}-${library.cpuPath}`;
+  const version = `${library.abi}-${library.kernels}`;
   return { name: 'native', version, open: (task) => openSession(library, task) };
 }
 
@@ -73,6 +73,8 @@ function createNative(library: SluiceLibrary, task: EngineTask): NativeTsmixer {
       threads,
       huberDelta: loss.kind === 'huber' ? loss.delta : 0,
       ...adamW,
+      device: 0,
+      precision: 'fp32',
     },
     members.map(({ seed, learningRate, weightDecay, dropout, teacherLambda, clipNorm }) => ({
       seed,

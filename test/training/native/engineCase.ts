@@ -170,6 +170,8 @@ export function configOf({ shape, batch, loss, huberDelta }: EngineCase): Native
     beta1: 0.9,
     beta2: 0.999,
     epsilon: 1e-8,
+    device: 0,
+    precision: 'fp32',
   };
 }
 

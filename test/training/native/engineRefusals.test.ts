@@ -9,7 +9,7 @@ const [invalid, memory, nonFinite] = [-1, -2, -3];
 
 /** Fields of slu_tsmixer_config in their order, and a configuration that is accepted. */
 const fine = {
-  struct_bytes: 72,
+  struct_bytes: 80,
   members: 2,
   tokens: 4,
   channels: 3,
@@ -27,9 +27,11 @@ const fine = {
   beta1: 0.9,
   beta2: 0.999,
   epsilon: 1e-8,
+  device: 0,
+  precision: 0,
 };
 type Config = typeof fine;
-const floatFields = 4;
+const floatFields = ['huber_delta', 'beta1', 'beta2', 'epsilon'];
 const parameterCount = 12 * 4 + 16 + 4 + 15 + 5 + 15 + 3 + 8 + 2 + 6;
 
 /** Fields of slu_tsmixer_member after its seed. */
@@ -37,10 +39,12 @@ const fineMember = { learning_rate: 0.01, weight_decay: 0, dropout: 0.1, teacher
 type Member = typeof fineMember;
 
 function configBytes(config: Config): Uint8Array {
-  const values = Object.values(config);
-  const bytes = new Uint8Array(4 * values.length);
-  new Int32Array(bytes.buffer).set(values.slice(0, -floatFields));
-  new Float32Array(bytes.buffer, bytes.length - 4 * floatFields).set(values.slice(-floatFields));
+  const fields = Object.entries(config);
+  const bytes = new Uint8Array(4 * fields.length);
+  const [integers, floats] = [new Int32Array(bytes.buffer), new Float32Array(bytes.buffer)];
+  for (const [i, [name, value]] of fields.entries()) {
+    (floatFields.includes(name) ? floats : integers)[i] = value;
+  }
   return bytes;
 }
 
@@ -151,7 +155,7 @@ describe('libsluice refuses', () => {
   });
 
   const wrongConfigs: readonly Partial<Config>[] = [
-    ...[0, 68, 71, 73, 1000, -72].map((struct_bytes) => ({ struct_bytes })),
+    ...[0, 72, 79, 81, 1000, -80].map((struct_bytes) => ({ struct_bytes })),
     ...(
       ['members', 'tokens', 'channels', 'hidden', 'horizon', 'kept_channels', 'batch'] as const
     ).flatMap((name) => [{ [name]: 0 }, { [name]: -1 }, { [name]: -(2 ** 31) }]),
@@ -169,6 +173,8 @@ describe('libsluice refuses', () => {
     ...[0, -1, Number.NaN, Infinity].map((huber_delta) => ({ huber_delta })),
     ...[1, -0.1, Number.NaN].flatMap((beta) => [{ beta1: beta }, { beta2: beta }]),
     ...[-1e-8, Number.NaN, Infinity].map((epsilon) => ({ epsilon })),
+    { precision: 2 },
+    { precision: -1 },
   ];
   for (const wrong of wrongConfigs) {
     it(`a configuration with ${JSON.stringify(wrong, (_, v) => (typeof v === 'number' ? String(v) : v))}`, () => {

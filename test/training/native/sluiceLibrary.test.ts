@@ -49,6 +49,12 @@ describe('findSluice', () => {
       .with.property('code', 'tool_missing');
   });
 
+  it('says what the library for GPUs needs', () => {
+    expect(() => findSluice('/nowhere/libsluice_cuda.so'))
+      .to.throw(SluiceError, /make native.*nvcc/)
+      .with.property('code', 'tool_missing');
+  });
+
   it('refuses a file that is no libsluice', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
     try {
@@ -66,8 +72,18 @@ describe('findSluice', () => {
 
   it('tells what was found', () => {
     const info = sluiceInfo(findSluice());
-    expect(info).to.include({ path: builtSluicePath(), abi: 1 });
-    expect(info.cpuPath).to.match(/^[a-z][a-z0-9]+$/);
+    expect(info).to.include({ path: builtSluicePath(), abi: 2 });
+    expect(info.kernels).to.match(/^[a-z][a-z0-9]+$/);
+  });
+
+  it('tells of the one CPU, and says what is wrong with another device', () => {
+    const library = findSluice();
+    const cpu = library.deviceInfo(0);
+    expect(cpu).to.include({ name: library.kernels, capability: 0, driver: 0, runtime: 0 });
+    expect(cpu.processors).to.be.at.least(1);
+    expect(() => library.deviceInfo(1))
+      .to.throw(SluiceError, /device 1/)
+      .with.property('code', 'tool_missing');
   });
 });
 

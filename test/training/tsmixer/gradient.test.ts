@@ -107,6 +107,8 @@ function nativeGradient(
       beta1: 0.9,
       beta2: 0.999,
       epsilon: 1e-8,
+      device: 0,
+      precision: 'fp32',
     },
     [{ seed: 0, learningRate: 0, weightDecay: 0, dropout: 0, teacher: 0.7, clip: 0 }],
   );
