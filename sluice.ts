@@ -82,6 +82,17 @@ const engineOption = () =>
     .choices(['native', 'tfjs'])
     .default('native');
 
+const deviceOption = () =>
+  new Option(
+    '--device <device>',
+    'where the network is trained; auto: on a GPU if there is one; default: from the config',
+  ).choices(['cpu', 'cuda', 'auto']);
+const precisionOption = () =>
+  new Option(
+    '--precision <precision>',
+    'of the matrix products on a GPU; default: from the config',
+  ).choices(['tf32', 'fp32']);
+
 /** A command with what every command has: --json, --no-progress and an example in its help. */
 function command(parent: Command, name: string, does: string, example: string): Command {
   return parent
@@ -155,11 +166,8 @@ const retrain = (name: string, does: string, example: string) =>
       '--data <dir>',
       'folder with the files that the config names, or a bar store; the simulator if absent',
     )
-    .addOption(
-      new Option('--device <device>', 'where the trees are grown')
-        .choices(['auto', 'cpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
+    .addOption(precisionOption())
     .option('--seed <n>', 'overrides the seed of the config', number)
     .option('--alpha <a>', 'overrides the simulator’s planted return', number)
     .addOption(engineOption())
@@ -200,6 +208,8 @@ command(
     'folder with the files that the config names, or a bar store; the simulator if absent',
   )
   .addOption(engineOption())
+  .addOption(deviceOption())
+  .addOption(precisionOption())
   .option('--no-teacher', 'no trees and no distillation: lambda 0')
   .option(
     '--checkpoint <dir>',

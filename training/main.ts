@@ -13,8 +13,10 @@ import {
 } from '../core/index.ts';
 import { openDatabase } from '../data/store/index.ts';
 import { findLightgbm, findSluice, lightgbmInfo, sluiceInfo } from './native/index.ts';
-import { bpsInterval, type RetrainReport, renderText } from './report/index.ts';
+import { bpsInterval, engineName, type RetrainReport, renderText } from './report/index.ts';
 import {
+  chooseEngine,
+  type EngineOptions,
   type Judge,
   type RetrainConfig,
   readRetrainConfig,
@@ -23,21 +25,17 @@ import {
   type TrainedArtifact,
   trainNetwork,
 } from './retrain/index.ts';
-import { findEngine } from './tsmixer/index.ts';
 
 /** Options of `retrain`. */
-export interface RetrainOptions {
+export interface RetrainOptions extends EngineOptions {
   readonly config: string;
   readonly data?: string;
   readonly out: string;
-  readonly device: 'auto' | 'cpu';
   readonly seed?: number;
   readonly alpha?: number;
   readonly runSource?: RunSource;
   readonly asOf?: number;
   readonly threads?: number;
-  /** what trains the network; default: native */
-  readonly engine?: 'native' | 'tfjs';
 }
 
 /** `retrain`: the main job. "Nothing promoted" ends with exit code 0. */
@@ -87,7 +85,7 @@ async function retrainOnce(
 ) {
   const config = withOptions(readRetrainConfig(options.config), options);
   const library = findLightgbm();
-  const engine = config.tsmixer === null ? null : findEngine(options.engine ?? 'native');
+  const engine = chooseEngine(config.tsmixer, options, io.progress);
   const url = database === 'embedded' ? undefined : io.env.DATABASE_URL;
   const db = await openDatabase({ url, folder: join(out, 'db'), clock: io.clock });
   try {
@@ -142,6 +140,7 @@ function resultOf(report: RetrainReport, htmlPath: string): Record<string, unkno
     arms: report.arms.map(({ checks: _, ...arm }) => arm),
     lambda: report.neural?.lambda ?? null,
     alpha: report.ensemble?.alpha ?? null,
+    engine: report.neural?.engine ?? null,
     promoted_policy: report.promoted_policy,
     gate: report.gate,
     artifact: report.artifact,
@@ -151,11 +150,10 @@ function resultOf(report: RetrainReport, htmlPath: string): Record<string, unkno
 }
 
 /** Options of `train tsmixer`. */
-export interface TrainOptions {
+export interface TrainOptions extends EngineOptions {
   readonly config: string;
   readonly data?: string;
   readonly out: string;
-  readonly engine: 'native' | 'tfjs';
   /** false = no trees, no teacher */
   readonly teacher: boolean;
   /** folder in which the training keeps itself, and goes on from if it was stopped */
@@ -168,13 +166,14 @@ export interface TrainOptions {
 
 /** `train tsmixer`: the neural stage alone, to a signed artifact that no gate has judged. */
 export async function trainTsmixer(options: TrainOptions, io: CommandIo): Promise<CommandResult> {
+  const config = withOptions(readRetrainConfig(options.config), options);
   const trained = await trainNetwork({
     ...io,
-    config: withOptions(readRetrainConfig(options.config), options),
+    config,
     dataFolder: options.data ?? null,
     out: options.out,
     asOf: options.asOf,
-    engine: findEngine(options.engine),
+    engine: chooseEngine(config.tsmixer, options, io.progress),
     library: options.teacher ? findLightgbm() : null,
     checkpoints: options.checkpoint,
   });
@@ -190,6 +189,7 @@ function trainedText({ neural, validation, artifact }: TrainedArtifact): string 
   );
   return [
     `A network of ${neural.shape.nTokens} tokens and ${neural.shape.nChannels} channels, trained on ${neural.train_rows} windows; validation loss is relative to predicting zero.`,
+    ...(neural.engine === undefined ? [] : [`Trained by ${engineName(neural.engine)}.`]),
     ...tried,
     `Chosen: lambda ${neural.lambda}, ${neural.epochs} epochs. Validation: ${bpsInterval(validation)} bps a day after cost, rank IC ${validation.rank_ic?.toFixed(4) ?? '-'}.`,
     `Artifact: ${artifact.path}`,

@@ -37,6 +37,21 @@ const span = z
   .strictObject({ from: timeMs, to: timeMs })
   .refine(({ from, to }) => from < to, 'from must be before to');
 
+/** What trained the trees or the network. */
+const enginePart = z.strictObject({
+  part: z.enum(['trees', 'network']),
+  name: text,
+  version: text,
+  device: z.enum(['cpu', 'cuda']),
+  /** of a GPU as its driver calls it; null = not known */
+  device_name: text.nullable(),
+  precision: text,
+  /** newest CUDA that the GPU's driver runs; null = a CPU, or not known */
+  driver: text.nullable(),
+  /** whether the same inputs give the same bytes there again */
+  reproducible: z.boolean(),
+});
+
 const draftShape = {
   type: z.enum(['lightgbm_liquid', 'tsmixer_liquid', 'ensemble_liquid']),
   model_name: identifier,
@@ -103,11 +118,13 @@ const draftShape = {
     commit: z.string().regex(/^([0-9a-f]{40}|unknown)$/),
     dirty: z.boolean(),
   }),
+  /** What trained the model: a summary, and since there are GPUs each part by itself. Serving reads none of it. */
   engine: z.strictObject({
     name: text,
     version: text,
     device: z.enum(['cpu', 'cuda']),
     precision: text,
+    parts: z.array(enginePart).min(1).max(2).optional(),
   }),
   created_at: timeMs,
   expires_at: timeMs,

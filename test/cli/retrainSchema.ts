@@ -53,6 +53,16 @@ export const retrainSchema = z.strictObject({
   ),
   lambda: z.number().nullable(),
   alpha: z.number().nullable(),
+  engine: z
+    .strictObject({
+      name: z.literal('native'),
+      version: z.string().regex(/^\d+-[a-z0-9]+$/),
+      device: z.literal('cpu'),
+      device_name: z.string().min(1),
+      precision: z.literal('fp32'),
+      driver: z.null(),
+    })
+    .nullable(),
   promoted_policy: z.string().nullable(),
   gate: z.looseObject({
     status: z.literal('insufficient_observation'),

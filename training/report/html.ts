@@ -10,6 +10,7 @@ import {
   drawWindows,
   renumberChartNames,
 } from './charts.ts';
+import { engineName } from './text.ts';
 import type {
   ArmReport,
   ArmWindow,
@@ -149,7 +150,7 @@ function choiceTables(neural: NeuralReport, { alpha, alpha_candidates }: Ensembl
     (1e4 * one.net_return_per_day).toFixed(3),
     number(one.sharpe_daily),
   ]);
-  const sentence = `${shape.nTokens} tokens of ${shape.nChannels} channels (${neural.channels.map(({ name }) => name).join(', ')}), ${shape.blocks} blocks, hidden ${shape.hidden}, ${neural.epochs} epochs over ${neural.train_rows.toLocaleString('en')} windows.`;
+  const sentence = `${trainedBy(neural)}${shape.nTokens} tokens of ${shape.nChannels} channels (${neural.channels.map(({ name }) => name).join(', ')}), ${shape.blocks} blocks, hidden ${shape.hidden}, ${neural.epochs} epochs over ${neural.train_rows.toLocaleString('en')} windows.`;
   return `<p>${escapeHtml(sentence)}</p>
 <h3>lambda, the weight of the teacher: the least validation loss decides, averaged over the seeds</h3>
 ${table(['lambda', 'validation loss', 'rank IC', 'epochs', 'loss of each seed'], lambdas)}
@@ -167,6 +168,10 @@ ${table(['alpha', 'net bps a day', 'sharpe_daily'], alphas)}
           ],
         )
   }`;
+}
+
+function trainedBy({ engine }: NeuralReport): string {
+  return engine === undefined ? '' : `Trained by ${engineName(engine)}. `;
 }
 
 const chosen = (candidate: number, choice: number): string =>

@@ -1,6 +1,6 @@
 // The HTML, JSON and terminal report of a retrain.
 export { renderReport } from './html.ts';
-export { bpsInterval, renderText } from './text.ts';
+export { bpsInterval, engineName, renderText } from './text.ts';
 export type {
   AlphaCandidate,
   ArmReport,
@@ -8,6 +8,7 @@ export type {
   ArmWindow,
   CalibrationBin,
   DistillationReport,
+  EngineReport,
   EnsembleReport,
   FoldReport,
   GateReport,

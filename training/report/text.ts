@@ -1,7 +1,7 @@
 // The report of a retrain in a terminal: a table of arms and a few sentences.
 
 import { isoTime } from '../../core/index.ts';
-import type { ArmReport, ArmWindow, RetrainReport } from './types.ts';
+import type { ArmReport, ArmWindow, EngineReport, RetrainReport } from './types.ts';
 
 /** What `retrain` prints for people: every arm in every window, how it was chosen, the verdicts and where things lie. */
 export function renderText(report: RetrainReport, htmlPath: string): string {
@@ -26,6 +26,12 @@ export function renderText(report: RetrainReport, htmlPath: string): string {
   ].join('\n');
 }
 
+/** An engine in a few words, with the GPU that it ran on. */
+export function engineName({ name, version, device_name, driver }: EngineReport): string {
+  const gpu = driver === null ? '' : ` on ${device_name}, whose driver has CUDA ${driver}`;
+  return `${name} ${version}${gpu}`;
+}
+
 /** How the network and its blend were chosen. */
 function choiceLines({ neural, ensemble }: RetrainReport): string[] {
   if (neural === null || ensemble === null) return [];
@@ -33,6 +39,7 @@ function choiceLines({ neural, ensemble }: RetrainReport): string[] {
   const lines = [
     `Network: lambda ${neural.lambda}, ${neural.epochs} epochs, ${neural.train_rows} windows; weight of the trees in the blend ${ensemble.alpha}.`,
   ];
+  if (neural.engine !== undefined) lines.push(`Trained by ${engineName(neural.engine)}.`);
   if (distillation !== null) {
     const { mean, least, largest } = distillation.validation_loss;
     lines.push(

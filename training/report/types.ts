@@ -126,8 +126,24 @@ export interface PairedDifference {
   readonly largest: number;
 }
 
+/** What trained the network. */
+export interface EngineReport {
+  readonly name: string;
+  /** what else decides its bytes */
+  readonly version: string;
+  readonly device: 'cpu' | 'cuda';
+  /** of a GPU as its driver calls it; of a CPU the instruction set or backend */
+  readonly device_name: string;
+  /** of the matrix products */
+  readonly precision: string;
+  /** newest CUDA that the GPU's driver runs; null for a CPU */
+  readonly driver: string | null;
+}
+
 /** How the network was made. */
 export interface NeuralReport {
+  /** absent in reports of the first versions */
+  readonly engine?: EngineReport;
   readonly channels: TsmixerNetwork['channels'];
   readonly shape: TsmixerShape;
   readonly train_rows: number;

@@ -145,16 +145,19 @@ export function candidateCount({ tsmixer, ensemble }: RetrainConfig): number {
   return tsmixer === null ? 1 : 1 + tsmixer.teacher_lambdas.length + ensemble.alphas.length;
 }
 
-/** The config without thread counts, which decide no byte. */
-export function withoutThreads(config: RetrainConfig): unknown {
+/**
+ * The config without what belongs to the machine: thread counts, which decide no byte, and where and how precisely a
+ * network is trained, which the engine's own name says. The same experiment on a GPU is no new trial.
+ */
+export function withoutMachine(config: RetrainConfig): unknown {
   const { threads: _g, ...gbdt } = config.gbdt;
   const { threads: _b, ...baseline } = config.baseline;
   if (config.tsmixer === null) return { ...config, gbdt, baseline };
-  const { threads: _n, ...tsmixer } = config.tsmixer;
+  const { threads: _n, device: _d, precision: _p, ...tsmixer } = config.tsmixer;
   return { ...config, gbdt, baseline, tsmixer };
 }
 
 /** Digest of what decides the result. */
 export function configDigest(config: RetrainConfig): string {
-  return digestOf(withoutThreads(config));
+  return digestOf(withoutMachine(config));
 }

@@ -1,5 +1,6 @@
 // The main job, step by step.
 export { type RetrainConfig, readRetrainConfig } from './config.ts';
+export { chooseEngine, type EngineOptions } from './engine.ts';
 export { redrawReport } from './reportDocument.ts';
 export { type RetrainRequest, retrain } from './retrain.ts';
 export type { GateQuestion, Judge } from './storedRun.ts';

@@ -22,9 +22,10 @@ import {
   publishArtifact,
 } from '../../models/artifact/index.ts';
 import { sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
-import type { GbdtModel } from '../gbdt/index.ts';
+import type { GbdtModel, GbdtParams } from '../gbdt/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { RetrainConfig } from './config.ts';
+import { engineReport } from './engine.ts';
 import { rowsWithWindow } from './sequences.ts';
 
 const goldenRows = 64;
@@ -39,7 +40,7 @@ export interface RunIdentity {
   /** of LightGBM */
   readonly engineVersion: string;
   /** which engine trained the network; null = no network */
-  readonly networkEngine: Pick<TsmixerEngine, 'name' | 'version'> | null;
+  readonly networkEngine: TsmixerEngine | null;
 }
 
 /** One model of the run. */
@@ -47,6 +48,8 @@ export interface ModelToSign {
   readonly name: string;
   /** null for a network alone */
   readonly trees: GbdtModel | null;
+  /** where the trees were grown; null without trees */
+  readonly treesDevice: GbdtParams['device'] | null;
   /** null for trees alone */
   readonly network: TsmixerNetwork | null;
   /** weight of the trees in the blend: 1 without a network, 0 without trees */
@@ -198,23 +201,47 @@ function policiesOf({ trees, network, alpha }: ModelToSign): Policy[] {
   return trees === null ? ['nn_only'] : ['tabular_only', 'nn_only', blendPolicy(alpha)];
 }
 
-/** LightGBM sums in float64, the engine of networks in float32. */
-function engineOf({ engineVersion, networkEngine }: RunIdentity, { trees, network }: ModelToSign) {
+type Engine = ManifestDraft['engine'];
+type EnginePart = NonNullable<Engine['parts']>[number];
+
+function engineOf(identity: RunIdentity, { treesDevice, network }: ModelToSign): Engine {
+  const { networkEngine } = identity;
   const parts = [
-    trees && { name: 'lightgbm', version: engineVersion, precision: 'float64' },
-    network && {
-      name: `tsmixer_${networkEngine?.name}`,
-      version: String(networkEngine?.version),
-      precision: 'float32',
-    },
-  ].filter((part) => part !== null);
+    ...(treesDevice === null ? [] : [treesPart(identity, treesDevice)]),
+    ...(network === null || networkEngine === null ? [] : [networkPart(networkEngine)]),
+  ];
   const joined = (key: 'name' | 'version' | 'precision') =>
     parts.map((part) => part[key]).join('+');
   return {
     name: joined('name'),
     version: joined('version'),
-    device: 'cpu' as const,
+    device: parts.some(({ device }) => device === 'cuda') ? 'cuda' : 'cpu',
     precision: joined('precision'),
+    parts,
+  };
+}
+
+/** LightGBM sums in float64; on a GPU it adds in no fixed order. */
+const treesPart = ({ engineVersion }: RunIdentity, device: 'cpu' | 'cuda'): EnginePart => ({
+  part: 'trees',
+  name: 'lightgbm',
+  version: engineVersion,
+  device,
+  device_name: null,
+  precision: 'float64',
+  driver: null,
+  reproducible: device === 'cpu',
+});
+
+/** The engine of networks sums in float32; its products may be less precise. */
+function networkPart(engine: TsmixerEngine): EnginePart {
+  const { name, precision, ...rest } = engineReport(engine);
+  return {
+    part: 'network',
+    name: `tsmixer_${name}`,
+    ...rest,
+    precision: precision === 'fp32' ? 'float32' : precision,
+    reproducible: true,
   };
 }
 

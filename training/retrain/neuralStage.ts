@@ -8,6 +8,7 @@ import type { TsmixerNetwork } from '../../models/score/index.ts';
 import type { DistillationReport, LambdaCandidate, NeuralReport } from '../report/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { NeuralConfig } from './config.ts';
+import { engineReport } from './engine.ts';
 import { bestRounds, type FitContext, splitForStopping } from './fit.ts';
 import { type NetworkContext, predictRows, type TrainedNetwork, trainNetworks } from './network.ts';
 import { rowsWithWindow } from './sequences.ts';
@@ -69,6 +70,7 @@ export async function runNeuralStage(request: NeuralRequest): Promise<NeuralStag
     lambda: chosen.lambda,
     epochs: chosen.epochs,
     report: {
+      engine: engineReport(request.engine),
       channels: network.channels,
       shape: network.weights.shape,
       train_rows: rowsWithWindow(context.view, search).length,

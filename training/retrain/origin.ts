@@ -21,7 +21,7 @@ export interface OriginRequest {
   /** of LightGBM */
   readonly engineVersion: string;
   /** what trains the network; null where there is none */
-  readonly engine: Pick<TsmixerEngine, 'name' | 'version'> | null;
+  readonly engine: TsmixerEngine | null;
 }
 
 /** Config as it takes effect, code version, day and engines of a run. */

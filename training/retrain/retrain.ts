@@ -17,8 +17,9 @@ import { writeLatestArtifact } from '../../models/artifact/index.ts';
 import { checkRunSource } from '../../models/backtest/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { RetrainReport } from '../report/index.ts';
-import { engineId, type TsmixerEngine } from '../tsmixer/index.ts';
+import type { TsmixerEngine } from '../tsmixer/index.ts';
 import { configDigest, type RetrainConfig } from './config.ts';
+import { engineLineage } from './engine.ts';
 import { type Experiment, runExperiment } from './experiment.ts';
 import { type FrozenBaseline, obtainBaseline } from './frozenBaseline.ts';
 import { type Market, obtainMarket } from './market.ts';
@@ -168,7 +169,7 @@ function identityOf(
   const { networkEngine: engine } = origin;
   const made = {
     ...{ config_digest, data_version, baseline: treesDigest, trials: trialCount },
-    ...(engine === null ? {} : { engine: engineId(engine) }),
+    ...(engine === null ? {} : engineLineage(engine)),
   };
   return {
     ...origin,
@@ -199,6 +200,7 @@ async function signCandidate(
   const toSign = {
     name: config.name,
     trees: experiment.model,
+    treesDevice: config.gbdt.device,
     network: experiment.neural?.network ?? null,
     alpha: experiment.ensemble?.alpha ?? 1,
     dataset: experiment.samples.dataset,

@@ -7,9 +7,10 @@ import { scoreSequences } from '../../models/backtest/index.ts';
 import { sequenceScorer } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmWindow, NeuralReport } from '../report/index.ts';
-import { engineId, type TsmixerEngine } from '../tsmixer/index.ts';
+import type { TsmixerEngine } from '../tsmixer/index.ts';
 import { decisionsOf, runWindow } from './arms.ts';
-import { configDigest, type NeuralConfig, type RetrainConfig, withoutThreads } from './config.ts';
+import { configDigest, type NeuralConfig, type RetrainConfig, withoutMachine } from './config.ts';
+import { engineLineage } from './engine.ts';
 import { obtainMarket } from './market.ts';
 import { modelVersion, type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
 import { type NeuralStage, runNeuralStage } from './neuralStage.ts';
@@ -27,7 +28,8 @@ export interface TrainRequest {
   readonly out: string;
   /** Unix ms, taken with the precision of a UTC day; default: now */
   readonly asOf?: number | undefined;
-  readonly engine: TsmixerEngine;
+  /** null where the config has no network, which is refused */
+  readonly engine: TsmixerEngine | null;
   /** where the teacher comes from; null = no teacher, whatever lambdas the config names */
   readonly library: LightgbmLibrary | null;
   /** folder in which the training keeps itself, and goes on from; absent = nowhere */
@@ -53,8 +55,8 @@ const stages: readonly Stage[] = [
 
 /** Trains, signs and publishes. @throws SluiceError `config_invalid` without a `tsmixer` section | what its parts throw */
 export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifact> {
-  const { out, engine, library, signal } = request;
-  const network = networkConfig(request.config, library !== null);
+  const { out, library, signal } = request;
+  const { engine, network } = networkOf(request);
   const stage = stagedProgress(request.progress, stages);
   const privateKeyPem = await signingKey(join(out, 'keys'));
   const market = await obtainMarket({
@@ -81,7 +83,7 @@ export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifa
   const digest = configDigest(config);
   const made = {
     made_by: 'train_tsmixer',
-    engine: engineId(engine),
+    ...engineLineage(engine),
     config_digest: digest,
     data_version: market.panel.dataVersion,
   };
@@ -102,15 +104,19 @@ export async function trainNetwork(request: TrainRequest): Promise<TrainedArtifa
   };
 }
 
-/** Without trees there is no teacher to weigh. */
-function networkConfig({ tsmixer }: RetrainConfig, taught: boolean): NeuralConfig {
-  if (tsmixer === null) {
+/** What is trained and by what; without trees there is no teacher to weigh. */
+function networkOf({ config: { tsmixer }, engine, library }: TrainRequest): {
+  readonly engine: TsmixerEngine;
+  readonly network: NeuralConfig;
+} {
+  if (tsmixer === null || engine === null) {
     throw new SluiceError(
       'config_invalid',
       'Expected a config with a tsmixer section; found null. Name one, such as configs/default.json.',
     );
   }
-  return taught ? tsmixer : { ...tsmixer, teacher_lambdas: [0] };
+  const network = library === null ? { ...tsmixer, teacher_lambdas: [0] } : tsmixer;
+  return { engine, network };
 }
 
 function validationOf(
@@ -151,6 +157,7 @@ async function signNetwork(
     {
       name: `${config.name}_nn`,
       trees: null,
+      treesDevice: null,
       network,
       alpha: 0,
       dataset,
@@ -162,7 +169,7 @@ async function signNetwork(
         train_report_version: 1,
         run_id: `${config.name}_nn-${modelVersion(identity)}`,
         lineage_id: lineageId,
-        config: withoutThreads(config),
+        config: withoutMachine(config),
         config_digest,
         data_version: dataset.panel.dataVersion,
         feature_version: dataset.featureVersion,

@@ -2,7 +2,7 @@
 // equal inputs give equal bytes.
 
 import type { ManifestDraft } from '../../models/artifact/index.ts';
-import { withoutThreads } from './config.ts';
+import { withoutMachine } from './config.ts';
 import type { Experiment } from './experiment.ts';
 import type { RunIdentity } from './modelArtifact.ts';
 import { windowsOf } from './samples.ts';
@@ -14,7 +14,7 @@ export function trainReport(identity: RunIdentity, experiment: Experiment): unkn
   return {
     train_report_version: 1,
     lineage_id: identity.lineageId,
-    config: withoutThreads(identity.config),
+    config: withoutMachine(identity.config),
     config_digest: identity.configDigest,
     code_version: identity.code.commit,
     data_version: dataset.panel.dataVersion,

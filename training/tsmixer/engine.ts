@@ -2,6 +2,7 @@
 // checkpoints, progress) is written once, above it.
 
 import type { TsmixerShape } from '../../models/score/index.ts';
+import type { Precision } from '../native/index.ts';
 import type { SequenceSamples, TsmixerMember, TsmixerTraining } from './types.ts';
 
 /** What an engine needs to know of a training. */
@@ -62,11 +63,23 @@ export interface EngineSession {
   close(): void;
 }
 
+/** What an engine computes on, for those who ask later. */
+export interface EngineDevice {
+  readonly kind: 'cpu' | 'cuda';
+  /** of a GPU as its driver calls it; of a CPU the instruction set or backend */
+  readonly name: string;
+  /** of the matrix products; everything else is float32 or wider */
+  readonly precision: Precision;
+  /** newest CUDA that the GPU's driver runs, such as `13.0`; null for a CPU */
+  readonly driver: string | null;
+}
+
 /** Something that trains TSMixers. */
 export interface TsmixerEngine {
   readonly name: 'native' | 'tfjs';
-  /** what else decides its bytes: release, and the instruction set or backend it computes on */
+  /** what else decides its bytes: release, the kind of processor or backend, the precision of a GPU's products */
   readonly version: string;
+  readonly device: EngineDevice;
   /** All parameters are zero until `writeState`. */
   open(task: EngineTask): EngineSession;
 }

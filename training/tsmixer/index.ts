@@ -1,7 +1,7 @@
 // TSMixer: training with early stopping and a teacher, predicting, checkpoints.
 export { readCheckpoint, type TsmixerCheckpoint, writeCheckpoint } from './checkpoint.ts';
-export { engineId, type TsmixerEngine } from './engine.ts';
-export { findEngine } from './findEngine.ts';
+export { type EngineDevice, engineId, type TsmixerEngine } from './engine.ts';
+export { type AvailableEngine, availableEngine, findEngine } from './findEngine.ts';
 export { fitTsmixer } from './fit.ts';
 export { initialWeights } from './initialWeights.ts';
 export { nativeEngine } from './nativeEngine.ts';

@@ -1,4 +1,4 @@
-// The engine that is used: libsluice, on the processor's vector units.
+// The engine that is used: libsluice, on the processor's vector units or on a GPU.
 
 import { SluiceError } from '../../core/index.ts';
 import { tsmixerOutputs } from '../../models/score/index.ts';
@@ -6,10 +6,12 @@ import {
   findSluice,
   type NativeTsmixer,
   type NativeWatch,
+  type Precision,
   type SluiceLibrary,
 } from '../native/index.ts';
 import {
   adamW,
+  type EngineDevice,
   type EngineSession,
   type EngineTask,
   type EngineWatch,
@@ -17,17 +19,40 @@ import {
 } from './engine.ts';
 import { stepOf } from './state.ts';
 
+/** Of several GPUs the first; CUDA_VISIBLE_DEVICES says which one that is. */
+const ordinal = 0;
+
 /**
- * Makes the native engine.
- * @throws SluiceError `tool_missing`
+ * Makes the native engine on the device of a library.
+ * @param precision of the matrix products of a GPU; a CPU has fp32 alone
+ * @throws SluiceError `tool_missing` if the library or its device is not here
  */
-export function nativeEngine(library: SluiceLibrary = findSluice()): TsmixerEngine {
-  const version = `${library.abi}-${library.kernels}`;
-  return { name: 'native', version, open: (task) => openSession(library, task) };
+export function nativeEngine(
+  library: SluiceLibrary = findSluice(),
+  precision: Precision = 'fp32',
+): TsmixerEngine {
+  const { name, capability, driver } = library.deviceInfo(ordinal);
+  const gpu = capability > 0;
+  const kind: EngineDevice['kind'] = gpu ? 'cuda' : 'cpu';
+  const version = [library.abi, library.kernels, ...(gpu ? [`sm${capability}`, precision] : [])];
+  return {
+    name: 'native',
+    version: version.join('-'),
+    device: { kind, name, precision, driver: gpu ? cudaVersion(driver) : null },
+    open: (task) => openSession(library, precision, task),
+  };
 }
 
-function openSession(library: SluiceLibrary, task: EngineTask): EngineSession {
-  const native = createNative(library, task);
+/** 13020 is CUDA 13.2. */
+const cudaVersion = (number: number): string =>
+  `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`;
+
+function openSession(
+  library: SluiceLibrary,
+  precision: Precision,
+  task: EngineTask,
+): EngineSession {
+  const native = createNative(library, precision, task);
   try {
     lendSamples(native, task);
   } catch (error) {
@@ -55,7 +80,11 @@ function openSession(library: SluiceLibrary, task: EngineTask): EngineSession {
   };
 }
 
-function createNative(library: SluiceLibrary, task: EngineTask): NativeTsmixer {
+function createNative(
+  library: SluiceLibrary,
+  precision: Precision,
+  task: EngineTask,
+): NativeTsmixer {
   const { shape, members, batch, loss, threads } = task;
   return library.createTsmixer(
     {
@@ -73,8 +102,8 @@ function createNative(library: SluiceLibrary, task: EngineTask): NativeTsmixer {
       threads,
       huberDelta: loss.kind === 'huber' ? loss.delta : 0,
       ...adamW,
-      device: 0,
-      precision: 'fp32',
+      device: ordinal,
+      precision,
     },
     members.map(({ seed, learningRate, weightDecay, dropout, teacherLambda, clipNorm }) => ({
       seed,

@@ -30,6 +30,10 @@ export const tsmixerParamsSchema = z.strictObject({
   seed: z.int().nonnegative().max(0x7fffffff).default(0),
   /** 0 = all cores. Never changes the result. */
   threads: z.int().nonnegative().max(1024).default(0),
+  /** What trains; auto = the GPU where there is one. */
+  device: z.enum(['cpu', 'cuda', 'auto']).default('cpu'),
+  /** Of the matrix products of a GPU; a CPU computes in fp32, whatever stands here. */
+  precision: z.enum(['tf32', 'fp32']).default('tf32'),
 });
 
 /** Parameters of a training, all present. */

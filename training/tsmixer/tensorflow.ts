@@ -22,6 +22,7 @@ export function loadTensorFlow(bundles: readonly string[] = installed): TensorFl
     try {
       const tf = require(bundle) as TensorFlow;
       tf.env().set('IS_TEST', true); // else the plain one advertises the other on stderr
+      tf.backend(); // else it has none yet, and no name of one
       return tf;
     } catch (error) {
       reasons.push(`${bundle}: ${(error as Error).message.split('\n')[0]}`);

@@ -8,6 +8,7 @@ import { tsmixerOutputs, tsmixerParameterCount } from '../../models/score/index.
 import { type Batch, gatherBatch } from './batch.ts';
 import {
   adamW,
+  type EngineDevice,
   type EngineSession,
   type EngineStats,
   type EngineTask,
@@ -20,13 +21,21 @@ import { stateBytes, stepOf } from './state.ts';
 import { loadTensorFlow, type Tensor, type TensorFlow } from './tensorflow.ts';
 import { tfjsEvaluate, tfjsGradient, tfjsPredict } from './tfjsNetwork.ts';
 
+/** What `@tensorflow/tfjs-node-gpu` calls its backend; TensorFlow allows TF32 in products where a GPU has it. */
+const nodeGpu = 'tensorflow';
+
 /**
  * Makes the engine; TensorFlow.js must be installed.
  * @throws SluiceError `tool_missing`
  */
 export function tfjsEngine(tf: TensorFlow = loadTensorFlow()): TsmixerEngine {
-  const version = `${tf.version_core}-${tf.getBackend()}`;
-  return { name: 'tfjs', version, open: (task) => openSession(tf, task) };
+  const name = tf.getBackend();
+  const device: EngineDevice =
+    name === nodeGpu
+      ? { kind: 'cuda', name, precision: 'tf32', driver: null }
+      : { kind: 'cpu', name, precision: 'fp32', driver: null };
+  const version = `${tf.version_core}-${name}`;
+  return { name: 'tfjs', version, device, open: (task) => openSession(tf, task) };
 }
 
 /** A member between two steps. */

@@ -86,7 +86,7 @@ describe('retrain: config', () => {
     expect(() => readRetrainConfig(join(folder, 'none.json'))).to.throw(SluiceError, 'none.json');
   });
 
-  it('has a digest that changes with every leaf but the thread counts', () => {
+  it('has a digest that changes with every leaf but those of the machine: threads, and the network’s device and precision', () => {
     const config = neuralConfig();
     const before = configDigest(config);
     const leaves = leavesOf(config);
@@ -94,7 +94,13 @@ describe('retrain: config', () => {
     const ignored = leaves
       .filter((path) => configDigest(flipped(config, path)) === before)
       .map((path) => path.join('.'));
-    expect(ignored.sort()).to.deep.equal(['baseline.threads', 'gbdt.threads', 'tsmixer.threads']);
+    expect(ignored.sort()).to.deep.equal([
+      'baseline.threads',
+      'gbdt.threads',
+      'tsmixer.device',
+      'tsmixer.precision',
+      'tsmixer.threads',
+    ]);
   });
 
   it('takes a config without a network, and names what is wrong with one', () => {

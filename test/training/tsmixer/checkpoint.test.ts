@@ -50,6 +50,7 @@ describe('a checkpoint', () => {
     return {
       name: engine.name,
       version: engine.version,
+      device: engine.device,
       open(task) {
         const session = engine.open(task);
         return {
