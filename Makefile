@@ -6,7 +6,7 @@ OUT ?= artifacts
 CONFIG ?= configs/default.json
 options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE))
 
-.PHONY: help setup native retrain test check serve gate bench verify-reproducible demo-clean
+.PHONY: help setup native native-cuda retrain test check serve gate bench verify-reproducible demo-clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ node_modules/.setup: package.json package-lock.json
 
 native: node_modules/.setup ## build the native libraries into build/native (cached)
 	@node training/native/build.ts $(if $(LIGHTGBM_LIBRARY),--lightgbm $(LIGHTGBM_LIBRARY))
+
+native-cuda: node_modules/.setup ## also the libraries for GPUs: the engine's and LightGBM's (needs nvcc 12 or later)
+	@node training/native/build.ts --cuda $(if $(LIGHTGBM_LIBRARY),--lightgbm $(LIGHTGBM_LIBRARY))
 
 retrain: setup ## the main job: data in, a judged, signed model and a report out
 	@$(SLUICE) retrain $(options)

@@ -1,24 +1,39 @@
 #!/usr/bin/env node
-// Builds the native libraries unless they stand: `node training/native/build.ts [--lightgbm FILE] [--into DIR]`.
-// `make native` runs it. FILE is another lib_lightgbm of version 4 to use instead of building one.
+// Builds the native libraries unless they stand: `node training/native/build.ts [--lightgbm FILE] [--into DIR]`. `make
+// native` runs it. Where nvcc is found, the engine's GPU half is built too, and a failure there is told but fails nothing;
+// --no-cuda leaves it out. With --cuda (`make native-cuda`) both libraries for GPUs must be built. --emulated builds the GPU
+// half for the CPU, which tests use, and nothing else. FILE is another lib_lightgbm of version 4 to use instead of building one.
 
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { inputsOf, isBuilt } from './buildStamp.ts';
+import { hasFailed, isBuilt } from './buildStamp.ts';
+import { findNvcc } from './cudaToolkit.ts';
+import { wantedLibraries } from './wantedLibrary.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { lightgbm: { type: 'string' }, into: { type: 'string' } },
+    allowNegative: true,
+    options: {
+      lightgbm: { type: 'string' },
+      into: { type: 'string' },
+      cuda: { type: 'boolean' },
+      emulated: { type: 'boolean' },
+    },
   });
   const into = resolve(values.into ?? join(import.meta.dirname, '..', '..', 'build', 'native'));
-  const named = values.lightgbm === undefined ? null : resolve(values.lightgbm);
-  const wanted = [
-    { name: 'lib_lightgbm', named, inputs: inputsOf('lib_lightgbm', named) },
-    { name: 'libsluice', named: null, inputs: inputsOf('libsluice', null) },
-  ] as const;
-  if (wanted.every(({ name, inputs }) => isBuilt(into, name, inputs))) return;
+  const wanted = wantedLibraries({
+    lightgbm: values.lightgbm === undefined ? null : resolve(values.lightgbm),
+    cuda: values.cuda ?? 'if possible',
+    emulated: values.emulated ?? false,
+    nvcc: values.cuda === false ? null : findNvcc(process.env),
+  });
+  const done = wanted.every(
+    ({ name, inputs, optional }) =>
+      isBuilt(into, name, inputs) || (optional && hasFailed(into, name, inputs)),
+  );
+  if (done) return;
   const { buildNative } = await import('./nativeBuild.ts'); // seldom needed and slow to load
   await buildNative(into, wanted, say);
 }

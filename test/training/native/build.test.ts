@@ -18,6 +18,8 @@ import { inputsOf, isBuilt, stampOf } from '../../../training/native/buildStamp.
 import { builtLightgbmPath, builtSluicePath } from '../../../training/native/index.ts';
 import { prepareTree } from '../../../training/native/nativeBuild.ts';
 
+const cpuVersions = { lightgbm_version: null };
+
 describe('the native build', () => {
   let into: string;
   beforeEach(() => {
@@ -37,23 +39,23 @@ describe('the native build', () => {
   /** Only LightGBM is to be built: the engine stands there. */
   const placeEngine = () => {
     copyFileSync(builtSluicePath(), join(into, 'libsluice.so'));
-    const stamp = stampOf(into, 'libsluice', inputsOf('libsluice', null), null);
+    const stamp = stampOf(into, 'libsluice', inputsOf('libsluice', null), cpuVersions);
     writeFileSync(join(into, 'libsluice.json'), JSON.stringify(stamp));
   };
 
   it('uses a library that was named, and a second run does nothing', () => {
     placeEngine();
-    const first = build({}, '--lightgbm', builtLightgbmPath());
+    const first = build({}, '--no-cuda', '--lightgbm', builtLightgbmPath());
     expect({ status: first.status, out: first.stdout }).to.deep.equal({ status: 0, out: '' });
     expect(readlinkSync(library())).to.equal(builtLightgbmPath());
     const stampTime = statSync(join(into, 'lib_lightgbm.json')).mtimeMs;
-    const second = build({ PATH: '' }, '--lightgbm', builtLightgbmPath());
+    const second = build({ PATH: '' }, '--no-cuda', '--lightgbm', builtLightgbmPath());
     expect({ status: second.status, err: second.stderr }).to.deep.equal({ status: 0, err: '' });
     expect(statSync(join(into, 'lib_lightgbm.json')).mtimeMs).to.equal(stampTime);
   });
 
   it('does not take a library that is no LightGBM', () => {
-    const { status, stderr } = build({}, '--lightgbm', process.execPath);
+    const { status, stderr } = build({}, '--no-cuda', '--lightgbm', process.execPath);
     expect(status).to.equal(1);
     expect(stderr).to.match(/not a LightGBM 4 library/);
     expect(existsSync(library())).to.equal(false);
@@ -72,8 +74,18 @@ describe('the native build', () => {
     expect(readdirSync(tree)).to.deep.equal([]);
   });
 
+  it('begins a build tree anew for another CUDA compiler', () => {
+    const tree = join(into, 'tree');
+    prepareTree(tree, 'nvcc 1');
+    writeFileSync(join(tree, 'object.o'), '');
+    prepareTree(tree, 'nvcc 1');
+    expect(readdirSync(tree)).to.include('object.o');
+    prepareTree(tree, 'nvcc 2');
+    expect(readdirSync(tree)).to.not.include('object.o');
+  });
+
   it('names the Debian packages of tools that are missing, in one sentence', () => {
-    const { status, stderr } = build({ PATH: into });
+    const { status, stderr } = build({ PATH: into }, '--no-cuda');
     expect(status).to.equal(1);
     expect(stderr.trim().split('\n')).to.have.length(1);
     expect(stderr).to.match(/apt-get install cmake make g\+\+/);
@@ -82,7 +94,10 @@ describe('the native build', () => {
   it('believes no library that has changed, lost its stamp, or was made from something else', () => {
     copyFileSync(builtLightgbmPath(), library());
     const stamp = join(into, 'lib_lightgbm.json');
-    writeFileSync(stamp, JSON.stringify(stampOf(into, 'lib_lightgbm', 'these inputs', null)));
+    writeFileSync(
+      stamp,
+      JSON.stringify(stampOf(into, 'lib_lightgbm', 'these inputs', cpuVersions)),
+    );
     expect(isBuilt(into, 'lib_lightgbm', 'these inputs')).to.equal(true);
     expect(isBuilt(into, 'lib_lightgbm', 'other inputs')).to.equal(false);
     truncateSync(library(), 1_000_000);
