@@ -27,12 +27,13 @@ export interface GbdtFit extends GbdtData {
 }
 
 /**
- * Trains a model; the same data, parameters and library give the same text for any number of threads. The caller must
- * not change the arrays until the promise settles: LightGBM reads them where they are.
+ * Trains a model; the same data, parameters and library give the same text for any number of threads, but not on device
+ * cuda. The caller must not change the arrays until the promise settles: LightGBM reads them where they are.
  * @throws SluiceError `config_invalid` | `length_mismatch` | `non_finite` | `out_of_range` | `cancelled` | `native_failed`
  */
 export async function fitGbdt(library: LightgbmLibrary, fit: GbdtFit): Promise<GbdtModel> {
   const params = parseStrict(gbdtParamsSchema, fit.params, 'gbdt parameters');
+  checkCategorical(fit, params);
   checkLibrary(library, params);
   checkTrainingData(fit, params.objective);
   const job = jobOf(library, fit, params);
@@ -69,7 +70,7 @@ function checkLibrary(library: LightgbmLibrary, params: GbdtParams): void {
   if (params.device === 'cuda' && !cuda)
     throw new SluiceError(
       'tool_missing',
-      `device cuda needs a LightGBM built with CUDA; ${path} is not. Use device cpu or name such a library.`,
+      `device cuda needs a LightGBM built with CUDA, as \`make native-cuda\` builds it; ${path} is not. Use device cpu or name such a library.`,
       { path },
     );
   if (params.use_quantized_grad && !quantized)
@@ -78,6 +79,16 @@ function checkLibrary(library: LightgbmLibrary, params: GbdtParams): void {
       `use_quantized_grad needs LightGBM 4.2 or later, which ${path} is not: older ones abort. Set it to false or name such a library.`,
       { path },
     );
+}
+
+/** Refuses columns on which LightGBM's CUDA learner crashes or ends the process, depending on how many values they have. */
+function checkCategorical({ categorical = [] }: GbdtFit, { device }: GbdtParams): void {
+  if (device === 'cpu' || categorical.length === 0) return;
+  throw new SluiceError(
+    'config_invalid',
+    `device cuda takes no categorical columns, found ${categorical.length}: LightGBM fails there with 32k+1 values or more than 256 (its issues 6784 and 7417). Encode them as numbers or use device cpu.`,
+    { categorical },
+  );
 }
 
 function jobOf(library: LightgbmLibrary, fit: GbdtFit, params: GbdtParams): TrainingJob {

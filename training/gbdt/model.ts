@@ -3,6 +3,7 @@
 import { SluiceError } from '../../core/index.ts';
 import { checkMatrix, parseLightgbmText, type TreeEnsemble } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
+import { engineOfText, type GbdtEngine } from './engine.ts';
 
 /** Metrics after one round. */
 export interface GbdtRound {
@@ -14,6 +15,8 @@ export interface GbdtRound {
 export interface GbdtModel {
   /** LightGBM's text model: what is stored, and what {@link loadGbdt} reads. */
   readonly text: string;
+  /** What made it. */
+  readonly engine: GbdtEngine;
   readonly featureCount: number;
   readonly trees: TreeEnsemble;
   /** Number of rounds kept. */
@@ -54,6 +57,7 @@ export function loadGbdt(
   };
   return {
     text,
+    engine: engineOfText(text),
     featureCount,
     trees,
     bestIteration: trees.trees.length,

@@ -32,15 +32,48 @@ export const gbdtParamsSchema = z
     use_quantized_grad: z.boolean().default(false),
     device: z.enum(['cpu', 'cuda']).default('cpu'),
   })
-  .refine((params) => params.device !== 'cuda' || params.max_bin <= 255, {
-    path: ['max_bin'],
-    message: 'must be at most 255 on cuda: above, LightGBM trains wrong trees (its issue 7417)',
+  .superRefine((params, context) => {
+    if (params.device === 'cpu') return;
+    for (const { key, wrong, message } of wrongOnCuda) {
+      if (wrong(params)) context.addIssue({ code: 'custom', path: [key], message });
+    }
   })
   .refine((params) => !params.use_quantized_grad || !drawsSubsets(params), {
     path: ['use_quantized_grad'],
     message:
       'must be false with bagging or feature_fraction: LightGBM then adds up wrong rows (its pull request 7397)',
   });
+
+/**
+ * What LightGBM's CUDA learner takes and does wrongly, up to its release 4.7. What it does on the CPU instead (other
+ * objectives, linear trees) or not at all (sparse features) cannot be asked for here: our three objectives run on the GPU.
+ */
+const wrongOnCuda: readonly {
+  readonly key: 'max_bin' | 'max_depth' | 'use_quantized_grad';
+  readonly wrong: (params: {
+    readonly max_bin: number;
+    readonly max_depth: number;
+    readonly use_quantized_grad: boolean;
+  }) => boolean;
+  readonly message: string;
+}[] = [
+  {
+    key: 'max_bin',
+    wrong: ({ max_bin }) => max_bin > 255,
+    message: 'must be at most 255 on cuda: above, LightGBM trains wrong trees (its issue 7417)',
+  },
+  {
+    key: 'max_depth',
+    wrong: ({ max_depth }) => max_depth !== -1,
+    message:
+      'must be -1 on cuda: LightGBM ignores it there (its issue 6969); limit the tree by leaves',
+  },
+  {
+    key: 'use_quantized_grad',
+    wrong: ({ use_quantized_grad }) => use_quantized_grad,
+    message: 'must be false on cuda: LightGBM writes past its buffer there (its pull request 7374)',
+  },
+];
 
 const drawsSubsets = (params: {
   readonly bagging_freq: number;
@@ -81,10 +114,11 @@ export function lightgbmParameters(
     // with stochastic rounding each thread draws numbers of its own, and 1 and 2 threads differ
     stochastic_rounding: false,
     device_type: params.device,
-    deterministic: true,
+    // a promise for the CPU only: on CUDA LightGBM would warn that it means nothing
+    deterministic: params.device === 'cpu',
     // row-wise, and for bundles of sparse features in any case, each thread adds up rows of its own: where gradients
     // differ much in size, sums then round differently for each number of threads
-    force_col_wise: true,
+    force_col_wise: params.device === 'cpu', // CUDA's learner has rows only
     enable_bundle: false,
     verbosity: -1,
   };

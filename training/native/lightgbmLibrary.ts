@@ -58,8 +58,11 @@ export interface LightgbmLibrary {
   importance(booster: BoosterHandle, kind: 'gain' | 'split', columns: number): Float64Array;
 }
 
-/** Where `make native` puts the library. */
-export const builtLightgbmPath = (): string => projectPath('build', 'native', 'lib_lightgbm.so');
+const fileNames = { cpu: 'lib_lightgbm.so', cuda: 'lib_lightgbm_cuda.so' } as const;
+
+/** Where the library of a device is built, by `make native` or, for cuda, by `make native-cuda`. */
+export const builtLightgbmPath = (device: keyof typeof fileNames = 'cpu'): string =>
+  projectPath('build', 'native', fileNames[device]);
 
 /** What a thread does with the library: trains with several cores, or opens models and predicts with one. */
 export type LightgbmMode = 'training' | 'predicting';
@@ -76,7 +79,9 @@ export function findLightgbm(
   if (!existsSync(path)) {
     throw new SluiceError(
       'tool_missing',
-      `LightGBM's library is not at ${path}: run \`make native\`, or name another lib_lightgbm of version 4.`,
+      path.endsWith(fileNames.cuda)
+        ? `LightGBM's library for GPUs is not at ${path}: run \`make native-cuda\` where nvcc is installed, or set gbdt.device to cpu.`
+        : `LightGBM's library is not at ${path}: run \`make native\`, or name another lib_lightgbm of version 4.`,
       { path },
     );
   }
@@ -178,8 +183,21 @@ function bind(path: string, mode: LightgbmMode): CApi {
   return Object.fromEntries(entries) as CApi;
 }
 
-function refused(prototype: string, reason: string): SluiceError {
+/** What LightGBM's CUDA code throws: the runtime's words, then a source file and a line. */
+const cudaFailure = /^\[CUDA\] (.+) \S+ \d+\s*$/;
+/** The runtime's words where there is nothing to train on. */
+const noDevice = /driver|no CUDA-capable device|no kernel image/;
+
+/** The error of a call that did not return 0. */
+export function refused(prototype: string, reason: string): SluiceError {
   const call = prototype.slice(0, prototype.indexOf('('));
+  const onGpu = cudaFailure.exec(reason)?.[1];
+  if (onGpu !== undefined)
+    return new SluiceError(
+      noDevice.test(onGpu) ? 'tool_missing' : 'native_failed',
+      `LightGBM could not train on the GPU: ${onGpu}. \`sluice doctor\` tells what this machine has; gbdt.device cpu needs no GPU.`,
+      { call, reason },
+    );
   return new SluiceError('native_failed', `LightGBM refused ${call}: ${reason}`, { call, reason });
 }
 

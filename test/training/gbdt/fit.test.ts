@@ -347,11 +347,29 @@ describe('fitGbdt refuses', () => {
       'config_invalid',
       /255 on cuda/,
     ],
+    [
+      'cuda with a depth limit',
+      { params: { device: 'cuda', max_depth: 6 } },
+      'config_invalid',
+      /max_depth.*-1 on cuda/,
+    ],
+    [
+      'cuda with quantized gradients',
+      { params: { device: 'cuda', use_quantized_grad: true } },
+      'config_invalid',
+      /use_quantized_grad.*false on cuda/,
+    ],
+    [
+      'cuda with categories',
+      { params: { device: 'cuda' } },
+      'config_invalid',
+      /no categorical columns/,
+    ],
   ];
   it('cuda and quantized gradients where the library cannot', async () => {
     const { cuda, quantized } = lightgbmInfo(library);
-    if (!cuda)
-      expect((await refusal({ params: { device: 'cuda' } })).code).to.equal('tool_missing');
+    const onCuda = { params: { device: 'cuda' }, categorical: [] } as const;
+    if (!cuda) expect((await refusal(onCuda)).code).to.equal('tool_missing');
     if (!quantized)
       expect((await refusal({ params: { use_quantized_grad: true } })).code).to.equal(
         'tool_missing',
