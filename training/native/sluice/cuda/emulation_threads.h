@@ -49,9 +49,7 @@ struct Warp {
 
 /// A stack to run a thread of a block on; kept for the next.
 struct Fiber {
-  jmp_buf start, at; // where each kernel begins, where it waits
-  jmp_buf *next;     // whichever of them it goes on from
-  ucontext_t context;
+  jmp_buf *start, *next; // where each kernel begins, and where it goes on; both lie on the stack
 };
 
 /// The block that runs.
@@ -61,7 +59,7 @@ struct Block {
   uint32_t ready; // one bit a warp that may have a ready lane
   int threads, waiting, ended;
   Place barrier; // that threads wait at
-  bool passed;   // any barrier yet
+  const Site *last; // that ended a stretch; null = none yet
   int any, answer; // predicates so far; of all threads, at the last barrier
 };
 
@@ -73,7 +71,7 @@ struct Threads {
   std::string skipped;
   std::map<std::pair<const char *, int>, Site> sites;
   slu_emulation_counters counters{};
-  std::deque<Fiber> fibers;
+  std::vector<Fiber> fibers;
   jmp_buf host;       // who launched the kernel
   ucontext_t creator; // who makes a fiber
   std::vector<uint32_t> shared_data;
@@ -122,8 +120,7 @@ std::string name_of(dim3 at) {
 }
 
 std::string since_barrier() {
-  return block.passed ? " without a barrier between (the last was " + name_of(block.barrier) + ")"
-                      : " without a barrier between";
+  return " without a barrier between" + (block.last ? " (the last was " + block.last->name + ")" : "");
 }
 
 /// What another thread did to a word in `then`, that this one should have waited for.
@@ -197,9 +194,9 @@ uint32_t bit_of(unsigned thread) { return 1u << thread % kLanes; }
 
 /// The thread that runs waits until it is ready and drawn again.
 void wait() {
-  Fiber &fiber = m.fibers[threadIdx.x];
-  fiber.next = &fiber.at;
-  if (_setjmp(fiber.at) == 0) run_any();
+  jmp_buf here;
+  m.fibers[threadIdx.x].next = &here;
+  if (_setjmp(here) == 0) run_any();
 }
 
 void end_thread() {
@@ -212,7 +209,9 @@ void end_thread() {
 
 /// The first frame of every stack: stands where each kernel begins.
 void live() noexcept {
-  if (_setjmp(m.fibers[threadIdx.x].start) == 0) setcontext(&m.creator);
+  jmp_buf start;
+  m.fibers[threadIdx.x].start = &start;
+  if (_setjmp(start) == 0) setcontext(&m.creator);
   block.launch->body(); // here again for every kernel
   end_thread();
   run_any();
@@ -220,16 +219,17 @@ void live() noexcept {
 
 void make_fiber() {
   // a gap that no access survives lies below each stack; their tops differ, or all would lie in the same lines of a cache
-  const size_t all = kPageBytes + kStackBytes, colour = m.fibers.size() % 32 * 192;
+  const size_t all = kPageBytes + kStackBytes, colour = m.fibers.size() % 61 * 1088;
   char *stack = static_cast<char *>(mmap(nullptr, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   if (stack == MAP_FAILED || mprotect(stack + kPageBytes, kStackBytes, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   threadIdx.x = unsigned(m.fibers.size());
-  Fiber &fiber = m.fibers.emplace_back();
-  getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = stack + kPageBytes;
-  fiber.context.uc_stack.ss_size = kStackBytes - colour;
-  makecontext(&fiber.context, live, 0);
-  swapcontext(&m.creator, &fiber.context);
+  m.fibers.push_back({});
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = stack + kPageBytes;
+  context.uc_stack.ss_size = kStackBytes - colour;
+  makecontext(&context, live, 0);
+  swapcontext(&m.creator, &context);
 }
 
 void begin_block(const Launch &launch, dim3 at) {
@@ -239,7 +239,7 @@ void begin_block(const Launch &launch, dim3 at) {
   block = {};
   block.launch = &launch;
   block.threads = launch.threads;
-  for (int t = 0; t < launch.threads; ++t) m.fibers[t].next = &m.fibers[t].start;
+  for (int t = 0; t < launch.threads; ++t) m.fibers[t].next = m.fibers[t].start;
   for (int w = 0; w < launch.threads / kLanes; ++w) {
     block.warps[w].ready = kWholeWarp;
     block.ready |= 1u << w;
@@ -299,11 +299,13 @@ void end_barrier() {
     block.ready |= 1u << w;
   }
   block.waiting = 0;
-  block.passed = true;
   block.answer = block.any;
   block.any = 0;
   ++m.counters.barriers;
-  if (!site_of(block.barrier).skipped) now.stretch = ++m.stretches;
+  const Site &site = site_of(block.barrier);
+  if (site.skipped) return;
+  block.last = &site;
+  now.stretch = ++m.stretches;
 }
 
 } // namespace
