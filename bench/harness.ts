@@ -41,7 +41,8 @@ export function report(name: string, result: Readonly<Record<string, unknown>>):
   process.stdout.write(text);
 }
 
-function machine(): Record<string, unknown> {
+/** The machine that measured. */
+export function machine(): Record<string, unknown> {
   const cores = cpus();
   return {
     cpu: cores[0]?.model ?? 'unknown',
@@ -52,7 +53,8 @@ function machine(): Record<string, unknown> {
   };
 }
 
-function codeVersion(): string {
+/** The code that was measured, as git describes it. */
+export function codeVersion(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
   } catch {
