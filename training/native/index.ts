@@ -1,5 +1,6 @@
 // Native code: how it is built and how it is called.
 export { addressOf } from './foreignCalls.ts';
+export { type GpuTools, gpuLines, gpuTools } from './gpuTools.ts';
 export {
   type BoosterHandle,
   builtLightgbmPath,
