@@ -108,6 +108,8 @@ function noteFailure(
   say: Say,
 ): void {
   const { code, message, context } = asSluiceError(thrown);
+  // what may stand there was made of something else
+  for (const path of [stampIn(into, name), libraryIn(into, name)]) rmSync(path, { force: true });
   const reason = typeof context.reason === 'string' ? context.reason : message;
   say(`The engine's GPU half was not built, and networks train on the CPU: ${reason}`);
   say(

@@ -217,6 +217,7 @@ describe('the native build for GPUs', function () {
       exit 1`,
     );
     const asked = () => existsSync(join(folder, 'asked'));
+    writeFileSync(join(folder, 'libsluice_cuda.so'), 'made of older files');
     const first = build({ CUDACXX: path });
     expect(first.status).to.equal(0);
     expect(first.lines).to.have.length(3);
