@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #if defined(SLU_EMULATED)
+#define __grid_constant__
 #include "cuda/emulation.h"
 #else
 #include <cuda_runtime.h>
