@@ -6,9 +6,8 @@
 
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { hasFailed, isBuilt } from './buildStamp.ts';
 import { findNvcc } from './cudaToolkit.ts';
-import { wantedLibraries } from './wantedLibrary.ts';
+import { isSettled, wantedLibraries } from './wantedLibrary.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -29,11 +28,7 @@ async function main(): Promise<void> {
     emulated: values.emulated ?? false,
     nvcc: values.cuda === false ? null : findNvcc(process.env),
   });
-  const done = wanted.every(
-    ({ name, inputs, optional }) =>
-      isBuilt(into, name, inputs) || (optional && hasFailed(into, name, inputs)),
-  );
-  if (done) return;
+  if (wanted.every((library) => isSettled(into, library))) return;
   const { buildNative } = await import('./nativeBuild.ts'); // seldom needed and slow to load
   await buildNative(into, wanted, say);
 }

@@ -3,6 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -25,8 +26,6 @@ import {
 import {
   failureIn,
   halfOf,
-  hasFailed,
-  isBuilt,
   isLightgbm,
   libraryIn,
   lightgbmPackage,
@@ -39,13 +38,13 @@ import { type Nvcc, nvccVersion } from './cudaToolkit.ts';
 import { findLightgbm } from './lightgbmLibrary.ts';
 import { lightgbmSource } from './lightgbmSource.ts';
 import { findSluice } from './sluiceLibrary.ts';
-import { type WantedLibrary, wantedLibraries } from './wantedLibrary.ts';
+import { isSettled, type WantedLibrary, wantedLibraries } from './wantedLibrary.ts';
 
 /** Says one line to the person who waits. */
 export type Say = (line: string) => void;
 
 /**
- * Builds the libraries, or puts a link to one that was named in its place. A second build of the same folder waits.
+ * Builds the libraries, or puts a link to one that was named in its place. A second build of the same library waits.
  * @throws SluiceError `tool_missing` | `native_failed` | `io_failed` | `input_invalid`; not for an optional library
  */
 export async function buildNative(
@@ -55,18 +54,25 @@ export async function buildNative(
 ): Promise<void> {
   needNvcc(wanted);
   mkdirSync(into, { recursive: true });
-  const lock = lockFolder(into, say);
   for (const library of wanted) {
-    const { name, inputs, optional } = library;
-    if (isBuilt(into, name, inputs)) continue; // by the build that was waited for, or an earlier one
-    if (optional && hasFailed(into, name, inputs)) continue;
+    if (isSettled(into, library)) continue;
+    const lock = lockLibrary(into, library.name, say);
     try {
-      await build(into, library, lock, say);
-      rmSync(failureIn(into, name), { force: true });
-    } catch (error) {
-      if (!optional) throw error;
-      noteFailure(into, library, error, say);
+      // by the build that was waited for
+      if (!isSettled(into, library)) await settle(into, library, lock, say);
+    } finally {
+      closeSync(lock);
     }
+  }
+}
+
+async function settle(into: string, library: WantedLibrary, lock: number, say: Say): Promise<void> {
+  try {
+    await build(into, library, lock, say);
+    rmSync(failureIn(into, library.name), { force: true });
+  } catch (error) {
+    if (!library.optional) throw error;
+    noteFailure(into, library, error, say);
   }
 }
 
@@ -120,15 +126,16 @@ function noteFailure(
 }
 
 /**
- * Takes the kernel's lock of the folder; it is let go when this process and every compiler it started have ended.
+ * Takes the kernel's lock of a library, or of the source that both LightGBMs have; it is let go when it is closed here and
+ * every compiler that holds it has ended.
  * @returns the lock's file descriptor, for children to hold
  */
-function lockFolder(into: string, say: Say): number {
-  const lock = openSync(join(into, '.lock'), 'a');
+function lockLibrary(into: string, name: NativeName, say: Say): number {
+  const lock = openSync(join(into, `.lock-${isLightgbm(name) ? 'lightgbm' : name}`), 'a');
   const take = (...flags: string[]) =>
     spawnSync('flock', [...flags, '3'], { stdio: ['ignore', 'ignore', 'ignore', lock] }).status;
   if (take('-n') === 1) {
-    say('Another build of the native libraries is at work; waiting for it.');
+    say(`Another build of ${name} is at work; waiting for it.`);
     take();
   }
   return lock;

@@ -1,6 +1,6 @@
 // Which libraries a build is asked for. Imports nothing but Node, because every `make` asks.
 
-import { inputsOf, type NativeName } from './buildStamp.ts';
+import { hasFailed, inputsOf, isBuilt, type NativeName } from './buildStamp.ts';
 import type { Nvcc } from './cudaToolkit.ts';
 
 /** A library that should stand in the build folder. */
@@ -44,3 +44,7 @@ function wanted(
   const { named = null, nvcc = null, optional = false } = special;
   return { name, named, inputs: inputsOf(name, named, nvcc), nvcc, optional };
 }
+
+/** True if the library stands, or is optional and has been tried in vain. */
+export const isSettled = (into: string, { name, inputs, optional }: WantedLibrary): boolean =>
+  isBuilt(into, name, inputs) || (optional && hasFailed(into, name, inputs));
