@@ -4,6 +4,7 @@
 #undef _FORTIFY_SOURCE // its longjmp takes a change of stacks for an error
 #include "cuda/emulation.h"
 #include "cuda/emulation_threads.h"
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -43,6 +44,7 @@ constexpr uint64_t kGrain = 256;                   // bytes that addresses are a
 
 struct Settings {
   uint64_t memory = uint64_t(4) << 30;
+  size_t shared = kSharedMost; // of a block
   int capability = 90, devices = 1;
 };
 
@@ -294,8 +296,9 @@ cudaError_t allocate(void **out, size_t bytes, Region::Kind kind, Place place) {
 cudaError_t allow_shared(const void *kernel, cudaFuncAttribute attribute, int value) {
   return call([&] {
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-    if (value < 0 || size_t(value) > kSharedMost)
-      return refuse(cudaErrorInvalidValue, text("%d bytes of shared memory: a block has %zu at most", value, kSharedMost));
+    if (value < 0 || size_t(value) > device.settings.shared)
+      return refuse(cudaErrorInvalidValue,
+                    text("%d bytes of shared memory: a block has %zu at most", value, device.settings.shared));
     device.shared_allowed[kernel] = size_t(value);
     return cudaSuccess;
   });
@@ -330,7 +333,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int index) {
     std::strcpy(out->name, "emulated GPU");
     out->totalGlobalMem = device.settings.memory;
     out->sharedMemPerBlock = kSharedDefault;
-    out->sharedMemPerBlockOptin = kSharedMost;
+    out->sharedMemPerBlockOptin = device.settings.shared;
     out->sharedMemPerMultiprocessor = kSharedProcessor;
     out->major = device.settings.capability / 10;
     out->minor = device.settings.capability % 10;
@@ -520,6 +523,7 @@ int64_t slu_emulation_sites(char *out, int64_t bytes) {
 }
 
 void slu_emulation_memory(int64_t bytes) { device.settings.memory = uint64_t(bytes); }
+void slu_emulation_shared(int64_t bytes) { device.settings.shared = std::min<uint64_t>(uint64_t(bytes), kSharedMost); }
 void slu_emulation_capability(int32_t capability) { device.settings.capability = capability; }
 void slu_emulation_devices(int32_t count) { device.settings.devices = count; }
 int64_t slu_emulation_live_bytes() { return int64_t(device.device_bytes + device.host_bytes); }

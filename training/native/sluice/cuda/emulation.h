@@ -428,8 +428,10 @@ void slu_emulation_seed(uint64_t);
 void slu_emulation_skip(const char *site);
 /// Writes the places of all barriers passed so far, one a line. @returns the bytes that all of them take, with the 0
 int64_t slu_emulation_sites(char *out, int64_t bytes);
-/// Device memory there is.
+/// Device memory there is; 4 GiB unless told.
 void slu_emulation_memory(int64_t bytes);
+/// Shared memory that a block may be allowed; 232448 unless told, and at most.
+void slu_emulation_shared(int64_t bytes);
 /// As slu_device has it: 90 = sm_90.
 void slu_emulation_capability(int32_t);
 void slu_emulation_devices(int32_t count);

@@ -379,6 +379,8 @@ void configure() {
   std::printf("small enough\t%s\n", cudaGetErrorString(cudaMalloc(&memory, 1000)));
   std::printf("lives\t%lld\n", (long long)slu_emulation_live_bytes());
   cudaFree(memory);
+  slu_emulation_shared(99 * 1024);
+  std::printf("little shared memory\t%s\n", cudaGetErrorString(too_much_allowed().code));
 }
 
 #else

@@ -96,7 +96,7 @@ std::string name_of(const Place &place) {
   const char *slash = strrchr(place.file, '/');
   return text("%s:%d", slash ? slash + 1 : place.file, place.line);
 }
-bool same(const Place &a, const Place &b) { return a.line == b.line && strcmp(a.file, b.file) == 0; }
+bool same(const Place &a, const Place &b) { return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0); }
 
 std::string name_of(const Region &region) {
   switch (region.kind) {
