@@ -12,7 +12,18 @@ import {
   type RunSource,
 } from '../core/index.ts';
 import { openDatabase } from '../data/store/index.ts';
-import { findLightgbm, findSluice, lightgbmInfo, sluiceInfo } from './native/index.ts';
+import { gbdtWarnings, requireReproducible } from './gbdt/index.ts';
+import {
+  builtLightgbmPath,
+  findLightgbm,
+  findSluice,
+  type GpuTools,
+  gpuLines,
+  gpuTools,
+  type LightgbmLibrary,
+  lightgbmInfo,
+  sluiceInfo,
+} from './native/index.ts';
 import { bpsInterval, engineName, type RetrainReport, renderText } from './report/index.ts';
 import {
   chooseEngine,
@@ -56,6 +67,8 @@ export async function verifyReproducible(
   io: CommandIo,
   judge: Judge,
 ): Promise<CommandResult> {
+  const { gbdt, baseline } = readRetrainConfig(options.config);
+  for (const trees of [gbdt, baseline]) requireReproducible(trees);
   const digests: string[] = [];
   const asOf = options.asOf ?? io.clock();
   const folder = mkdtempSync(join(tmpdir(), 'sluice-reproducible-'));
@@ -84,7 +97,7 @@ async function retrainOnce(
   database: 'chosen' | 'embedded' = 'chosen',
 ) {
   const config = withOptions(readRetrainConfig(options.config), options);
-  const library = findLightgbm();
+  const library = treesLibrary(config, io);
   const engine = chooseEngine(config.tsmixer, options, io.progress);
   const url = database === 'embedded' ? undefined : io.env.DATABASE_URL;
   const db = await openDatabase({ url, folder: join(out, 'db'), clock: io.clock });
@@ -104,6 +117,14 @@ async function retrainOnce(
   } finally {
     await db.close();
   }
+}
+
+/** LightGBM for the device of the trees; what speaks against that device is said. */
+function treesLibrary({ gbdt, baseline }: RetrainConfig, { progress }: CommandIo): LightgbmLibrary {
+  const cuda = [gbdt, baseline].find(({ device }) => device === 'cuda');
+  const params = cuda ?? gbdt;
+  for (const warning of gbdtWarnings(params)) progress.update(warning, 0);
+  return findLightgbm(builtLightgbmPath(params.device));
 }
 
 function withOptions(
@@ -174,7 +195,7 @@ export async function trainTsmixer(options: TrainOptions, io: CommandIo): Promis
     out: options.out,
     asOf: options.asOf,
     engine: chooseEngine(config.tsmixer, options, io.progress),
-    library: options.teacher ? findLightgbm() : null,
+    library: options.teacher ? treesLibrary(config, io) : null,
     checkpoints: options.checkpoint,
   });
   const { artifact, neural, validation, dataVersion } = trained;
@@ -206,23 +227,26 @@ export async function rebuildReport(
   return { json: { path }, text: path, exit: 0 };
 }
 
-/** `doctor`: what this machine has. Exit 1 if the main job could not run. */
+/** `doctor`: what this machine has. Exit 1 if the main job could not run; it needs no GPU. */
 export async function doctor(
   { out }: { readonly out: string },
   io: CommandIo,
 ): Promise<CommandResult> {
   const lightgbm = attempt(() => lightgbmInfo(findLightgbm()));
   const sluice = attempt(() => sluiceInfo(findSluice()));
+  const gpu = gpuTools(io.env);
   const database = await databaseOf(out, io);
   const document = {
     node: process.version,
     cores: availableParallelism(),
     lightgbm: 'value' in lightgbm ? lightgbm.value : { error: lightgbm.error },
+    lightgbm_cuda: gpu.lightgbm,
     tsmixer: {
       cpu: 'value' in sluice ? sluice.value.kernels : { error: sluice.error },
-      cuda: false,
+      cuda: gpu.tsmixer,
     },
-    gpu: null,
+    nvcc: gpu.nvcc,
+    gpu: deviceOf(gpu),
     database,
   };
   const lines = [
@@ -231,12 +255,19 @@ export async function doctor(
       ? `LightGBM    ${lightgbm.value.version ?? 'of unknown version'}, OpenMP ${lightgbm.value.openmp ? 'yes' : 'no'}, ${lightgbm.value.path}`
       : `LightGBM    missing: ${lightgbm.error}`,
     'value' in sluice
-      ? `TSMixer     cpu ${sluice.value.kernels}, no cuda, ${sluice.value.path}`
+      ? `TSMixer     cpu ${sluice.value.kernels}, ${sluice.value.path}`
       : `TSMixer     missing: ${sluice.error}`,
     `Database    ${database.kind}, ${database.ok ? 'ok' : database.error}`,
+    ...gpuLines(gpu),
   ];
   const sound = 'value' in lightgbm && 'value' in sluice && database.ok;
   return { json: document, text: lines.join('\n'), exit: sound ? 0 : 1 };
+}
+
+/** The GPU that a training would use; null = none. */
+function deviceOf({ tsmixer }: GpuTools): { name: string; driver: string } | null {
+  if (tsmixer === false || 'error' in tsmixer) return null;
+  return { name: tsmixer.name, driver: tsmixer.driver };
 }
 
 function attempt<T>(look: () => T): { value: T } | { error: string } {

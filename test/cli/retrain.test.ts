@@ -18,6 +18,10 @@ import { contentOf, documentOf, type Ended, leftovers, sluice } from './sluice.t
 
 type Retrained = z.infer<typeof retrainSchema>;
 
+/** What `doctor` says of a thing for GPUs: not there, of no use here, or what it is. */
+const foundSchema = <T extends z.ZodType>(schema: T) =>
+  z.union([z.literal(false), z.strictObject({ error: z.string() }), schema]);
+
 describe('the command line: retrain on a simulated market', function () {
   this.timeout(120_000);
   let folder: string;
@@ -294,7 +298,23 @@ describe('the command line: retrain on a simulated market', function () {
       node: z.literal(process.version),
       cores: z.int().positive(),
       lightgbm: z.looseObject({ version: z.string(), openmp: z.boolean() }),
-      tsmixer: z.strictObject({ cpu: z.string(), cuda: z.literal(false) }),
+      lightgbm_cuda: foundSchema(
+        z.strictObject({ path: z.string(), version: z.string().nullable() }),
+      ),
+      tsmixer: z.strictObject({
+        cpu: z.string(),
+        cuda: foundSchema(
+          z.strictObject({
+            path: z.string(),
+            name: z.string(),
+            capability: z.int(),
+            driver: z.string(),
+            runtime: z.string(),
+            memory_bytes: z.int(),
+          }),
+        ),
+      }),
+      nvcc: z.strictObject({ path: z.string(), version: z.string().nullable() }).nullable(),
       gpu: z.strictObject({ name: z.string(), driver: z.string() }).nullable(),
       database: z.strictObject({
         kind: z.literal('embedded'),
@@ -305,6 +325,7 @@ describe('the command line: retrain on a simulated market', function () {
     const { stdout } = await sluice('doctor', '--out', out);
     expect(stdout)
       .to.match(/LightGBM +4\./)
-      .and.to.match(/TSMixer +cpu [a-z0-9]+,/);
+      .and.to.match(/TSMixer +cpu [a-z0-9]+,/)
+      .and.to.match(/nvcc +\S/);
   });
 });

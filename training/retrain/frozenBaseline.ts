@@ -107,7 +107,6 @@ async function freeze(request: BaselineRequest, name: string): Promise<FrozenBas
       {
         name,
         trees: model,
-        treesDevice: config.baseline.device,
         network: null,
         alpha: 1,
         dataset,

@@ -22,7 +22,7 @@ import {
   publishArtifact,
 } from '../../models/artifact/index.ts';
 import { sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
-import type { GbdtModel, GbdtParams } from '../gbdt/index.ts';
+import type { GbdtEngine, GbdtModel } from '../gbdt/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { RetrainConfig } from './config.ts';
 import { engineReport } from './engine.ts';
@@ -48,8 +48,6 @@ export interface ModelToSign {
   readonly name: string;
   /** null for a network alone */
   readonly trees: GbdtModel | null;
-  /** where the trees were grown; null without trees */
-  readonly treesDevice: GbdtParams['device'] | null;
   /** null for trees alone */
   readonly network: TsmixerNetwork | null;
   /** weight of the trees in the blend: 1 without a network, 0 without trees */
@@ -204,10 +202,10 @@ function policiesOf({ trees, network, alpha }: ModelToSign): Policy[] {
 type Engine = ManifestDraft['engine'];
 type EnginePart = NonNullable<Engine['parts']>[number];
 
-function engineOf(identity: RunIdentity, { treesDevice, network }: ModelToSign): Engine {
+function engineOf(identity: RunIdentity, { trees, network }: ModelToSign): Engine {
   const { networkEngine } = identity;
   const parts = [
-    ...(treesDevice === null ? [] : [treesPart(identity, treesDevice)]),
+    ...(trees === null ? [] : [treesPart(identity, trees.engine)]),
     ...(network === null || networkEngine === null ? [] : [networkPart(networkEngine)]),
   ];
   const joined = (key: 'name' | 'version' | 'precision') =>
@@ -221,16 +219,16 @@ function engineOf(identity: RunIdentity, { treesDevice, network }: ModelToSign):
   };
 }
 
-/** LightGBM sums in float64; on a GPU it adds in no fixed order. */
-const treesPart = ({ engineVersion }: RunIdentity, device: 'cpu' | 'cuda'): EnginePart => ({
+/** LightGBM adds up histograms in float64; on a GPU first in float32, in no fixed order. */
+const treesPart = ({ engineVersion }: RunIdentity, engine: GbdtEngine): EnginePart => ({
   part: 'trees',
   name: 'lightgbm',
   version: engineVersion,
-  device,
+  device: engine.device,
   device_name: null,
-  precision: 'float64',
+  precision: engine.device === 'cpu' ? 'float64' : 'float32',
   driver: null,
-  reproducible: device === 'cpu',
+  reproducible: engine.reproducible,
 });
 
 /** The engine of networks sums in float32; its products may be less precise. */

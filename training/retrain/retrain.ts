@@ -200,7 +200,6 @@ async function signCandidate(
   const toSign = {
     name: config.name,
     trees: experiment.model,
-    treesDevice: config.gbdt.device,
     network: experiment.neural?.network ?? null,
     alpha: experiment.ensemble?.alpha ?? 1,
     dataset: experiment.samples.dataset,

@@ -157,7 +157,6 @@ async function signNetwork(
     {
       name: `${config.name}_nn`,
       trees: null,
-      treesDevice: null,
       network,
       alpha: 0,
       dataset,

@@ -87,7 +87,6 @@ describe('retrain: artifacts and records', function () {
         {
           name: config.name,
           trees: signed,
-          treesDevice: 'cpu',
           network: null,
           alpha: 1,
           dataset: samples.dataset,
