@@ -12,17 +12,14 @@ namespace sluice {
 class ThreadPool {
 public:
   explicit ThreadPool(int threads) : size_(threads < 1 ? 1 : threads) {
-    for (int t = 1; t < size_; ++t) workers_.emplace_back([this, t] { serve(t); });
-  }
-  ~ThreadPool() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      ended_ = true;
-      generation_.fetch_add(1);
+    try {
+      for (int t = 1; t < size_; ++t) workers_.emplace_back([this, t] { serve(t); });
+    } catch (...) { // those that could be started wait in `wake_`
+      end();
+      throw;
     }
-    wake_.notify_all();
-    for (auto &worker : workers_) worker.join();
   }
+  ~ThreadPool() { end(); }
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
   int size() const { return size_; }
@@ -47,6 +44,15 @@ public:
   }
 
 private:
+  void end() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ended_ = true;
+      generation_.fetch_add(1);
+    }
+    wake_.notify_all();
+    for (auto &worker : workers_) worker.join();
+  }
   void serve(int thread) {
     for (uint64_t seen = 0;;) {
       for (int spin = 0; generation_.load(std::memory_order_acquire) == seen && spin < kSpins; ++spin) pause(0);
