@@ -20,7 +20,11 @@ type Retrained = z.infer<typeof retrainSchema>;
 
 /** What `doctor` says of a thing for GPUs: not there, of no use here, or what it is. */
 const foundSchema = <T extends z.ZodType>(schema: T) =>
-  z.union([z.literal(false), z.strictObject({ error: z.string() }), schema]);
+  z.union([
+    z.literal(false),
+    z.strictObject({ path: z.string().nullable(), error: z.string() }),
+    schema,
+  ]);
 
 describe('the command line: retrain on a simulated market', function () {
   this.timeout(120_000);

@@ -9,8 +9,8 @@ import { type CudaEnvironment, findNvcc, nvccVersion } from './cudaToolkit.ts';
 import { findLightgbm, lightgbmInfo } from './lightgbmLibrary.ts';
 import { findSluice } from './sluiceLibrary.ts';
 
-/** A thing that is not there (false), that is there and of no use (why), or that serves. */
-export type Found<T> = false | { readonly error: string } | T;
+/** A library that was never built (false), of no use (why, and where it stands if it does), or that serves. */
+export type Found<T> = false | { readonly path: string | null; readonly error: string } | T;
 
 /** The first GPU, and the library that reached it. */
 export interface FoundDevice {
@@ -46,7 +46,7 @@ export function gpuTools(
     tsmixer: ask(into, 'libsluice_cuda', firstDevice),
     lightgbm: ask(into, 'lib_lightgbm_cuda', (path) => {
       const { version, cuda } = lightgbmInfo(findLightgbm(path));
-      return cuda ? { path, version } : { error: `${path} is a LightGBM without CUDA.` };
+      return cuda ? { path, version } : { path, error: 'A LightGBM without CUDA.' };
     }),
   };
 }
@@ -56,11 +56,14 @@ function ask<T>(into: string, name: NativeName, look: (path: string) => Found<T>
   try {
     if (existsSync(path)) return look(path);
   } catch (thrown) {
-    return { error: asSluiceError(thrown).message };
+    const { message, context } = asSluiceError(thrown);
+    return { path, error: typeof context.reason === 'string' ? context.reason : message };
   }
   if (!existsSync(failureIn(into, name))) return false;
+  const log = join(into, `${name}.log`);
   return {
-    error: `its last build failed: see ${join(into, `${name}.log`)}; \`make native-cuda\` tries again.`,
+    path: null,
+    error: `Its last build failed: see ${log}; \`make native-cuda\` tries again.`,
   };
 }
 
@@ -94,5 +97,6 @@ const deviceLine = ({ path, name, capability, driver, memory_bytes }: FoundDevic
 
 function tell<T extends object>(found: Found<T>, line: (found: T) => string, make: string): string {
   if (found === false) return `not built for GPUs; with nvcc, \`${make}\` builds it`;
-  return 'error' in found ? `no GPU: ${found.error}` : line(found);
+  if (!('error' in found)) return line(found);
+  return found.path === null ? found.error : `${found.path}: ${found.error}`;
 }
