@@ -200,8 +200,9 @@ function planOf({ quick, tiny }: Options, deadlineMs: number): Plan {
 }
 
 /** TF32 first, which is what trains; a CPU's library, as tests give it, has fp32 alone. */
-const precisionsOf = ({ kernels }: SluiceLibrary): Precision[] =>
-  cpuPaths.some((path) => path === kernels) ? ['fp32'] : ['tf32', 'fp32'];
+function precisionsOf({ kernels }: SluiceLibrary): Precision[] {
+  return cpuPaths.some((path) => path === kernels) ? ['fp32'] : ['tf32', 'fp32'];
+}
 
 function describe({ name, capability, processors, memoryBytes, driver, runtime }: NativeDevice) {
   const memory = (memoryBytes / 2 ** 30).toFixed(0);
