@@ -65,20 +65,37 @@ function tell(fit: GbdtFit, params: GbdtParams, iteration: number, round: GbdtRo
 
 /** Refuses what the library at hand cannot do. */
 function checkLibrary(library: LightgbmLibrary, params: GbdtParams): void {
-  if (params.device === 'cpu' && !params.use_quantized_grad) return;
-  const { cuda, quantized, path } = lightgbmInfo(library);
-  if (params.device === 'cuda' && !cuda)
+  if (params.device === 'cuda') checkCuda(library);
+  if (params.use_quantized_grad && !lightgbmInfo(library).quantized)
+    throw new SluiceError(
+      'tool_missing',
+      `use_quantized_grad needs LightGBM 4.2 or later, which ${library.path} is not: older ones abort. Set it to false or name such a library.`,
+      { path: library.path },
+    );
+}
+
+function checkCuda(library: LightgbmLibrary): void {
+  const { cuda, path } = lightgbmInfo(library);
+  if (!cuda)
     throw new SluiceError(
       'tool_missing',
       `device cuda needs a LightGBM built with CUDA, as \`make native-cuda\` builds it; ${path} is not. Use device cpu or name such a library.`,
       { path },
     );
-  if (params.use_quantized_grad && !quantized)
-    throw new SluiceError(
-      'tool_missing',
-      `use_quantized_grad needs LightGBM 4.2 or later, which ${path} is not: older ones abort. Set it to false or name such a library.`,
-      { path },
-    );
+}
+
+/**
+ * Tries the device of these parameters with two rows, so that work of hours does not lead to a GPU that is not there.
+ * @throws SluiceError `tool_missing` | `native_failed`
+ */
+export function requireDevice(
+  library: LightgbmLibrary,
+  { device }: Pick<GbdtParams, 'device'>,
+): void {
+  if (device === 'cpu') return;
+  checkCuda(library);
+  const rows = { values: Float32Array.of(0, 1), rows: 2, columns: 1 };
+  library.freeDataset(library.createDataset(rows, 'device_type=cuda verbosity=-1', null));
 }
 
 /** Refuses columns on which LightGBM's CUDA learner crashes or ends the process, depending on how many values they have. */

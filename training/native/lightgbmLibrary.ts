@@ -192,12 +192,16 @@ const noDevice = /driver|no CUDA-capable device|no kernel image/;
 export function refused(prototype: string, reason: string): SluiceError {
   const call = prototype.slice(0, prototype.indexOf('('));
   const onGpu = cudaFailure.exec(reason)?.[1];
-  if (onGpu !== undefined)
+  if (onGpu !== undefined) {
+    const [code, guess] = noDevice.test(onGpu)
+      ? (['tool_missing', ' (no GPU, no driver, or one that is too old)'] as const)
+      : (['native_failed', ''] as const);
     return new SluiceError(
-      noDevice.test(onGpu) ? 'tool_missing' : 'native_failed',
-      `LightGBM could not train on the GPU: ${onGpu}. \`sluice doctor\` tells what this machine has; gbdt.device cpu needs no GPU.`,
+      code,
+      `LightGBM could not train on the GPU: ${onGpu}${guess}. \`sluice doctor\` tells what this machine has; gbdt.device cpu needs no GPU.`,
       { call, reason },
     );
+  }
   return new SluiceError('native_failed', `LightGBM refused ${call}: ${reason}`, { call, reason });
 }
 

@@ -10,6 +10,7 @@ import {
   gbdtParamsSchema,
   gbdtWarnings,
   loadGbdt,
+  requireDevice,
   requireReproducible,
 } from '../../../training/gbdt/index.ts';
 import { lightgbmParameters } from '../../../training/gbdt/params.ts';
@@ -68,12 +69,21 @@ describe('trees on cuda', () => {
       .with.property('code', 'tool_missing');
   });
 
+  it('are refused before any work where the library cannot grow them', () => {
+    const library = findLightgbm();
+    expect(() => requireDevice(library, { device: 'cpu' })).to.not.throw();
+    if (lightgbmInfo(library).cuda) return;
+    expect(() => requireDevice(library, { device: 'cuda' }))
+      .to.throw(SluiceError, /built with CUDA/)
+      .with.property('code', 'tool_missing');
+  });
+
   it('turn what CUDA says into a sentence', () => {
     const call = 'LGBM_BoosterCreate(void *data)';
     const none = refused(call, '[CUDA] no CUDA-capable device is detected /a/b.cpp 16\n');
     expect(none.code).to.equal('tool_missing');
     expect(none.message).to.match(
-      /train on the GPU: no CUDA-capable device is detected\. .*doctor/,
+      /train on the GPU: no CUDA-capable device is detected \(.*too old\)\. .*doctor/,
     );
     const full = refused(call, '[CUDA] out of memory /a/cuda_utils.hu 45\n\n');
     expect(full.code).to.equal('native_failed');
@@ -108,11 +118,13 @@ describe("LightGBM's library for GPUs", () => {
       const ended = await fitGbdt(open(), { ...rows, validation: rows, params: onGpu }).catch(
         (error: unknown) => error,
       );
+      const tried = () => requireDevice(open(), { device: 'cuda' });
       if (ended instanceof SluiceError) {
+        expect(tried).to.throw(SluiceError, ended.message);
         expect(tsmixer === false || 'error' in tsmixer, ended.message).to.equal(true);
         expect(ended.code).to.equal('tool_missing');
         expect(ended.message).to.match(/could not train on the GPU: .*doctor/);
-      }
+      } else expect(tried).to.not.throw();
       const onCpu = await fitGbdt(open(), { ...rows, params: { ...params, objective } });
       expect(onCpu.engine).to.deep.equal(gbdtEngine({ device: 'cpu' }));
       if (ended instanceof SluiceError) return;
