@@ -15,7 +15,7 @@ const { name, version, sha512 } = lightgbmPackage;
  * @throws SluiceError `io_failed` when npm cannot fetch it; `input_invalid` when what came is not what was pinned
  */
 export async function lightgbmSource(into: string): Promise<string> {
-  const folder = join(into, `${name}-${version}`);
+  const folder = folderIn(into);
   if (!existsSync(folder)) {
     const tarball = fetchTarball(into);
     await publishFolder(folder, async (staging) => {
@@ -29,9 +29,18 @@ export async function lightgbmSource(into: string): Promise<string> {
   return folder;
 }
 
+/** Programs that getting the source needs: none where it is unpacked, so that a machine without network can do. */
+export function sourceTools(into: string): string[] {
+  if (existsSync(folderIn(into))) return [];
+  return existsSync(tarballIn(into)) ? ['tar'] : ['npm', 'tar'];
+}
+
+const folderIn = (into: string): string => join(into, `${name}-${version}`);
+const tarballIn = (into: string): string => join(into, `${name}-${version}.tgz`);
+
 /** @returns path of the package's file, its digest checked, fetched if absent or other than pinned */
 function fetchTarball(into: string): string {
-  const path = join(into, `${name}-${version}.tgz`);
+  const path = tarballIn(into);
   if (existsSync(path) && digestOf(path) === sha512) return path;
   const fetched = join(into, '.npm-pack');
   rmSync(fetched, { recursive: true, force: true });

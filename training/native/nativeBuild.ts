@@ -36,7 +36,7 @@ import {
 } from './buildStamp.ts';
 import { type Nvcc, nvccVersion } from './cudaToolkit.ts';
 import { findLightgbm } from './lightgbmLibrary.ts';
-import { lightgbmSource } from './lightgbmSource.ts';
+import { lightgbmSource, sourceTools } from './lightgbmSource.ts';
 import { findSluice } from './sluiceLibrary.ts';
 import { isSettled, type WantedLibrary, wantedLibraries } from './wantedLibrary.ts';
 
@@ -100,7 +100,7 @@ async function build(into: string, library: WantedLibrary, lock: number, say: Sa
     say(`Using ${named}.`);
     return;
   }
-  needTools();
+  needTools(into, name);
   const built = await compile(into, library, lock, say);
   publish(into, library, (staging) => copyFileSync(built, staging));
   say(`Built ${libraryIn(into, name)}.`);
@@ -141,9 +141,10 @@ function lockLibrary(into: string, name: NativeName, say: Say): number {
   return lock;
 }
 
-function needTools(): void {
+function needTools(into: string, name: NativeName): void {
   const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
-  const missing = ['cmake', 'make', 'g++', 'npm', 'tar'].filter((program) => !has(program));
+  const wanted = ['cmake', 'make', 'g++', ...(isLightgbm(name) ? sourceTools(into) : [])];
+  const missing = wanted.filter((program) => !has(program));
   if (missing.length > 0)
     throw new SluiceError(
       'tool_missing',

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readlinkSync,
@@ -88,7 +89,13 @@ describe('the native build', () => {
     const { status, stderr } = build({ PATH: into }, '--no-cuda');
     expect(status).to.equal(1);
     expect(stderr.trim().split('\n')).to.have.length(1);
-    expect(stderr).to.match(/apt-get install cmake make g\+\+/);
+    expect(stderr).to.match(/apt-get install cmake make g\+\+ npm tar$/m);
+  });
+
+  it('needs neither npm nor tar where the source of LightGBM lies unpacked', () => {
+    mkdirSync(join(into, 'lightgbm-1.0.27'));
+    const { stderr } = build({ PATH: into }, '--no-cuda');
+    expect(stderr).to.match(/apt-get install cmake make g\+\+$/m);
   });
 
   it('believes no library that has changed, lost its stamp, or was made from something else', () => {
