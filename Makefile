@@ -6,7 +6,7 @@ OUT ?= artifacts
 CONFIG ?= configs/default.json
 options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE))
 
-.PHONY: help setup native native-cuda retrain test check serve gate bench verify-reproducible demo-clean
+.PHONY: help setup native native-cuda retrain test check serve gate bench gpu-check gpu-pack verify-reproducible demo-clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ gate: setup ## the verdict over recorded runs
 bench: setup ## all measurements, into bench/results (an hour)
 	@for program in import features lightgbm tsmixer pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
 	@node bench/distillation.ts $(if $(DATA),--data $(DATA))
+
+gpu-check: node_modules/.setup ## on a GPU machine: build, parity, determinism, speed beside PyTorch (docs/gpu.md)
+	@node bench/gpu.ts $(ARGS)
+
+gpu-pack: node_modules/.setup ## what gpu-check needs, Node included, in one archive for a machine without a network
+	@node bench/gpuPack.ts $(ARGS)
 
 verify-reproducible: setup ## runs with 1, 2 and 3 threads: the same artifact digest, or exit 1
 	@$(SLUICE) verify-reproducible $(options)
