@@ -1,6 +1,8 @@
-// Small problems for the native engine, made from formulas that torch_steps.py computes too, and their loss in float64.
+// What the native engine is tested on: small problems, made from formulas that torch_steps.py computes too, their loss in
+// float64, how far rounding may lead from it, and the devices, of which the GPU is an emulated one.
 
-import { createRandom } from '../../../core/index.ts';
+import { execFileSync } from 'node:child_process';
+import { createRandom, projectPath } from '../../../core/index.ts';
 import {
   type TsmixerShape,
   type TsmixerWeights,
@@ -18,6 +20,7 @@ import {
   type NativeTsmixerConfig,
   type NativeTsmixerMember,
   type NativeTsmixerStats,
+  type Precision,
 } from '../../../training/native/index.ts';
 
 /** Everything that decides what an engine computes, and the samples. */
@@ -108,6 +111,57 @@ export function randomCase(seed: number): EngineCase {
   };
 }
 
+/** What an engine under test computes on. */
+export interface Device {
+  readonly name: string;
+  /** of the library */
+  readonly path: string;
+  readonly precision: Precision;
+}
+
+/** The CPU. */
+export const cpu: Device = { name: 'the CPU', path: builtSluicePath(), precision: 'fp32' };
+const emulated = (precision: Precision): Device => ({
+  name: `an emulated GPU in ${precision}`,
+  path: builtSluicePath('emulated'),
+  precision,
+});
+/** The GPU's own code, compiled for the CPU: a step takes it some ten milliseconds a sample, so problems are small. */
+export const gpu = { fp32: emulated('fp32'), tf32: emulated('tf32') } as const;
+/** In both precisions. */
+export const gpus: readonly Device[] = [gpu.fp32, gpu.tf32];
+
+const minutesOfBuilding = 15;
+
+let isBuilt = false;
+
+/** Makes the emulated GPU ready for the tests of a `describe`, and like new after each. */
+export function withEmulatedGpu(): void {
+  before(function () {
+    if (isBuilt) return;
+    this.timeout(minutesOfBuilding * 60_000);
+    const build = projectPath('training', 'native', 'build.ts');
+    execFileSync(process.execPath, [build, '--emulated'], { stdio: 'pipe' });
+    isBuilt = true;
+  });
+  afterEach(() => emulation('void slu_emulation_reset()'));
+}
+
+/** Draws the order in which the emulated GPU runs blocks and threads; it must decide no byte. */
+export const scheduleThreads = (seed: number): unknown =>
+  emulation('void slu_emulation_seed(uint64_t seed)', seed);
+
+/** Bytes of shared memory that a block of engines made from now on may have, at most 232448. */
+export const limitSharedMemory = (bytes: number): unknown =>
+  emulation('void slu_emulation_shared(int64_t bytes)', bytes);
+
+/** How many GPUs there are. */
+export const countGpus = (devices: number): unknown =>
+  emulation('void slu_emulation_devices(int32_t devices)', devices);
+
+const emulation = (prototype: string, ...values: readonly number[]): unknown =>
+  openLibrary(gpu.fp32.path).func(prototype)(...values);
+
 /** Instruction sets that the library may have kernels for; those of this machine are tried. */
 export const cpuPaths = ['portable', 'avx2', 'avx512', 'neon'] as const;
 
@@ -140,8 +194,10 @@ export function openCase(
   problem: EngineCase,
   members: readonly NativeTsmixerMember[] = [member({ teacher: problem.teacherLambda })],
   config: Partial<NativeTsmixerConfig> = {},
+  { path, precision }: Device = cpu,
 ): NativeTsmixer {
-  const engine = findSluice().createTsmixer({ ...configOf(problem), ...config }, members);
+  const all = { ...configOf(problem), precision, ...config };
+  const engine = findSluice(path).createTsmixer(all, members);
   const { series, ends, targets, teacher, weights, shape } = problem;
   engine.lend({ series, rows: series.length / shape.nChannels, ends, targets, teacher, weights });
   members.forEach((_, k) => {
@@ -256,13 +312,66 @@ export function referenceLosses(problem: EngineCase, parameters: Float64Array): 
   });
 }
 
+const float32Roundoff = 2 ** -24;
+/** TF32 has ten bits behind the point, and operands are rounded to nearest. */
+const tf32Roundoff = 2 ** -11;
+const lambda = 6;
+
 /**
- * Share of the largest gradient that float32 rounding may cost: the model of `tsmixerErrorBound` over the way there and
- * back, which has the same reductions again, and the sum over the batch and what it shares a parameter over.
+ * Sum of squares of the units of roundoff that a number meets on its way through the network: K of float32, as
+ * `tsmixerErrorBound` counts them, and in TF32 those of both operands of each product, which is then exact in float32.
+ * The theorem behind that bound rests on Hoeffding's inequality, which takes factors of unlike size as well.
  */
-export function gradientErrorBound(shape: TsmixerShape, batch: number): number {
-  const unitRoundoff = 2 ** -24;
-  const perWay = (Math.log1p(tsmixerErrorBound(shape)) / (6 * unitRoundoff)) ** 2;
-  const shared = batch * Math.max(shape.nTokens, shape.nChannels);
-  return Math.expm1(6 * Math.sqrt(2 * perWay + shared) * unitRoundoff);
+function squaredRoundoffs(shape: TsmixerShape, precision: Precision): number {
+  const float32 = (Math.log1p(tsmixerErrorBound(shape)) / lambda) ** 2;
+  const products = 3 * shape.blocks + (shape.head === 'temporal' ? 1 : 0); // a flat head is a sum of float32
+  return float32 + (precision === 'tf32' ? 2 * products * tf32Roundoff ** 2 : 0);
+}
+
+/** Share of the magnitude of `tsmixerTolerances` that rounding may cost an output. */
+export const forwardErrorBound = (shape: TsmixerShape, precision: Precision): number =>
+  Math.expm1(lambda * Math.sqrt(squaredRoundoffs(shape, precision)));
+
+/**
+ * Share of the largest gradient that rounding may cost: the same over the way there and back, which has the same
+ * reductions and products again, the product that a weight's gradient is, and the sum over the batch and what it shares
+ * a parameter over. A relu that turns is beyond it: in TF32 use networks where none is near its zero.
+ */
+export function gradientErrorBound(
+  shape: TsmixerShape,
+  batch: number,
+  precision: Precision = 'fp32',
+): number {
+  const shared = batch * Math.max(shape.nTokens, shape.nChannels) * float32Roundoff ** 2;
+  const own = precision === 'tf32' ? 2 * tf32Roundoff ** 2 : 0;
+  return Math.expm1(lambda * Math.sqrt(2 * squaredRoundoffs(shape, precision) + shared + own));
+}
+
+/** Optimiser steps whose way is compared. */
+export interface ComparedSteps {
+  /** of {@link gradientErrorBound} */
+  readonly bound: number;
+  readonly steps: number;
+  readonly rate: number;
+  readonly epsilon: number;
+  /** [P] root mean square gradient that AdamW remembers after them */
+  readonly rms: ArrayLike<number>;
+  /** [P] parameters before and after them */
+  readonly begun: ArrayLike<number>;
+  readonly ended: ArrayLike<number>;
+}
+
+/**
+ * How far parameters may lie apart after some steps [P]. A step moves a parameter by at most `rate` times
+ * m / (sqrt(v) + epsilon). A gradient that is off by e turns that ratio by 2 e / (sqrt(v) + epsilon) at most, and never by
+ * more than 2; the parameter itself is rounded each step.
+ */
+export function stepTolerances(compared: ComparedSteps): Float64Array {
+  const { bound, steps, rate, epsilon, rms, begun, ended } = compared;
+  const error = bound * Array.from(rms).reduce((m, v) => Math.max(m, v), 0);
+  return Float64Array.from(rms, (own, i) => {
+    const turn = Math.min(2, (2 * error) / (own + epsilon));
+    const size = Math.max(Math.abs(begun[i]!), Math.abs(ended[i]!));
+    return steps * rate * turn + steps * float32Roundoff * size;
+  });
 }
