@@ -202,8 +202,9 @@ namespace emulation {
 
 extern Region shared;
 
-/// Waits for all threads of the block. @returns whether the predicate of any of them is not zero
-int wait_for_block(int predicate, Place);
+/// Waits for all threads of the block. @returns whether the predicate of any of them is not zero. A vote is no site that
+/// slu_emulation_skip knows: it is there for its answer.
+int wait_for_block(int predicate, bool vote, Place);
 
 /// What the last lane to arrive does for all of its warp; `lanes` points to what each of them brought.
 using Together = void (*)(void *const (&lanes)[32]);
@@ -258,9 +259,9 @@ void mma_16x8x8(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], e
 
 // --- what kernels call ------------------------------------------------------------------------------------------------
 
-inline void __syncthreads(sluice::emulation::Place place = {}) { sluice::emulation::wait_for_block(0, place); }
+inline void __syncthreads(sluice::emulation::Place place = {}) { sluice::emulation::wait_for_block(0, false, place); }
 inline int __syncthreads_or(int predicate, sluice::emulation::Place place = {}) {
-  return sluice::emulation::wait_for_block(predicate, place);
+  return sluice::emulation::wait_for_block(predicate, true, place);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate, sluice::emulation::Place place = {}) {
   return sluice::emulation::vote(mask, predicate != 0, place);

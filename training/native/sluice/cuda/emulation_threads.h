@@ -59,7 +59,7 @@ struct Block {
   uint32_t ready; // one bit a warp that may have a ready lane
   int threads, waiting, ended;
   Place barrier; // that threads wait at
-  const Site *last; // that ended a stretch; null = none yet
+  Place last{nullptr, 0}; // that ended a stretch
   int any, answer; // predicates so far; of all threads, at the last barrier
 };
 
@@ -120,7 +120,7 @@ std::string name_of(dim3 at) {
 }
 
 std::string since_barrier() {
-  return " without a barrier between" + (block.last ? " (the last was " + block.last->name + ")" : "");
+  return " without a barrier between" + (block.last.file ? " (the last was " + name_of(block.last) + ")" : "");
 }
 
 /// What another thread did to a word in `then`, that this one should have waited for.
@@ -292,7 +292,7 @@ Site &site_of(Place place) {
   return at->second;
 }
 
-void end_barrier() {
+void end_barrier(bool vote) {
   for (int w = 0; w < block.threads / kLanes; ++w) {
     block.warps[w].waiting = 0;
     block.warps[w].ready = kWholeWarp;
@@ -302,15 +302,14 @@ void end_barrier() {
   block.answer = block.any;
   block.any = 0;
   ++m.counters.barriers;
-  const Site &site = site_of(block.barrier);
-  if (site.skipped) return;
-  block.last = &site;
+  if (!vote && site_of(block.barrier).skipped) return;
+  block.last = block.barrier;
   now.stretch = ++m.stretches;
 }
 
 } // namespace
 
-int wait_for_block(int predicate, Place place) {
+int wait_for_block(int predicate, bool vote, Place place) {
   Warp &warp = warp_of(threadIdx.x);
   if (block.waiting > 0 && !same(block.barrier, place))
     fail("waits at a barrier while others wait at " + name_of(block.barrier), place);
@@ -319,7 +318,7 @@ int wait_for_block(int predicate, Place place) {
   block.barrier = place;
   block.any |= predicate != 0;
   warp.waiting |= bit_of(threadIdx.x);
-  if (++block.waiting == block.threads) end_barrier();
+  if (++block.waiting == block.threads) end_barrier(vote);
   wait();
   return block.answer;
 }

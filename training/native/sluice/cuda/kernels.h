@@ -59,8 +59,11 @@ struct Step {
     const int64_t rest = n - first(step);
     return int(listed < 0 && batch < rest ? batch : rest);
   }
-  __device__ __forceinline__ Order order(int k, int64_t step) const {
-    return Order(key(k), uint64_t(step / per_epoch()), uint32_t(n));
+  __device__ __forceinline__ int64_t step(int k) const { return listed >= 0 ? listed : table.steps[k]; }
+  /// Place in `train` of the i-th sample of a step's batch.
+  __device__ __forceinline__ uint32_t place(int k, int64_t step, int i) const {
+    if (listed >= 0) return uint32_t(i);
+    return Order(key(k), uint64_t(step / per_epoch()), uint32_t(n)).at(uint32_t(first(step) + i));
   }
   __device__ __forceinline__ PhiloxKey key(int k) const { return {table.chance[3 * k + 1], table.chance[3 * k + 2]}; }
 };
@@ -80,27 +83,24 @@ __global__ void __launch_bounds__(kThreads, 1) learn(const __grid_constant__ Ste
                             p.table.loss_scratch + size_t(blockIdx.x) * kWarps);
   const size_t P = plan.shape.parameters();
   for (int task = int(blockIdx.x); task < p.members * plan.stripes; task += int(gridDim.x)) {
-    const int k = task / plan.stripes, stripe = task % plan.stripes;
+    const int k = task / plan.stripes;
     if (!p.moving(k)) continue;
-    const int64_t step = p.listed >= 0 ? p.listed : p.table.steps[k], first = p.first(step);
-    const int count = p.count(step), stripes = plan.stripes_of(count);
+    const int count = p.count(p.step(k)), stripes = plan.stripes_of(count), stripe = task - k * plan.stripes;
     if (stripe >= stripes) continue;
-    double loss = 0;
     for (int at = stripe * plan.G; at < count; at += stripes * plan.G) {
       pass.begin(p.table.parameters + k * P, p.table.packed + k * plan.packed, [&](const Group &group) {
+        const int64_t step = p.step(k);
         const int s = int(threadIdx.x), live = count - at < plan.G ? count - at : plan.G;
-        if (s < plan.G) {
-          const uint32_t i = uint32_t(first + at + (s < live ? s : 0));
-          group.id(s, p.train[p.listed >= 0 ? i : p.order(k, step).at(i)]);
-        }
+        if (s < plan.G) group.id(s, p.train[p.place(k, step, at + (s < live ? s : 0))]);
         if (s == kMostSamples)
           group.set(live, 1.0f / float(count), p.table.own[4 * k + 2], p.table.chance[3 * k], uint32_t(step), uint32_t(at), p.key(k));
       });
+      const bool first = at == stripe * plan.G;
       pass.template forward<true>();
-      loss += pass.template loss<true>() / float(count);
-      pass.backward(p.table.partials + (size_t(k) * plan.stripes + stripe) * P, at == stripe * plan.G);
+      const double loss = pass.template loss<true>() / count;
+      if (threadIdx.x == 0) p.table.losses[task] = first ? loss : p.table.losses[task] + loss;
+      pass.backward(p.table.partials + task * P, first);
     }
-    if (threadIdx.x == 0) p.table.losses[task] = loss;
   }
 }
 
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kUpdateThreads) reduce(const __grid_constant__
   const int k = int(blockIdx.y), chunk = int(blockIdx.x);
   if (!p.moving(k)) return;
   const size_t P = p.plan.shape.parameters();
-  const int stripes = p.plan.stripes_of(p.count(p.listed >= 0 ? p.listed : p.table.steps[k]));
+  const int stripes = p.plan.stripes_of(p.count(p.step(k)));
   const Memory<const float> partials = p.table.partials + size_t(k) * p.plan.stripes * P;
   double squares = 0;
 #pragma unroll

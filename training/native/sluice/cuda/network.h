@@ -59,9 +59,6 @@ public:
                                   Memory<double> loss_scratch)
       : plan_(plan), s_(plan.shape), data_(data), huber_(huber), shared_(shared_memory()), scratch_(scratch),
         loss_scratch_(loss_scratch), group_(shared_ + kGroupAt), scale_(shared_ + kScaleAt), products_(shared_ + kSlabsAt) {
-    Memory<float> working = Resident ? shared_ + plan.small : scratch;
-    x_ = working + plan.x, d_ = working + plan.d, t_ = working + plan.t, in_ = working + plan.in;
-    h_ = working + plan.h, p_ = working + plan.p, masks_ = working + plan.masks;
   }
 
   /// Samples of a member; `set(group)` is called by every thread between two barriers. `huber`: delta, 0 = squared error.
@@ -77,6 +74,7 @@ public:
   template <bool Training> __device__ __forceinline__ void forward() {
     gather();
     if (s_.revin) revin_forward();
+#pragma unroll 1
     for (int b = 0; b < s_.blocks; ++b) {
       if (Training) save(2 * b);
       time_forward<Training>(b);
@@ -137,6 +135,7 @@ public:
     gradient_ = gradient;
     first_ = first;
     head_backward();
+#pragma unroll 1
     for (int b = s_.blocks - 1; b >= 0; --b) {
       feature_backward(b);
       time_backward(b);
@@ -156,11 +155,21 @@ private:
   const Group group_;
   Memory<float> scale_; // [samples] of the norm that is to be gone back through
   Products products_;
-  Memory<float> x_, d_, t_, in_, h_, p_, masks_;
   Memory<const float> parameters_, packed_;
   Memory<float> gradient_;
   bool first_ = true;
   int turn_ = 0;
+
+  // Buffers, as Plan describes them. They are computed where they are used: kept in registers, they would spill.
+
+  __device__ __forceinline__ Memory<float> working() const { return Resident ? shared_ + plan_.small : scratch_; }
+  __device__ __forceinline__ Memory<float> stream() const { return working() + plan_.stream; }
+  __device__ __forceinline__ Memory<float> stream_d() const { return working() + plan_.stream_d; }
+  __device__ __forceinline__ Memory<float> back() const { return working() + plan_.back; }
+  __device__ __forceinline__ Memory<float> input() const { return working() + plan_.input; }
+  __device__ __forceinline__ Memory<float> hidden() const { return working() + plan_.hidden; }
+  __device__ __forceinline__ Memory<float> hidden_d() const { return working() + plan_.hidden_d; }
+  __device__ __forceinline__ Memory<float> masks() const { return working() + plan_.masks; }
 
   // Places
 
@@ -253,22 +262,22 @@ private:
     return bits >> (element % 8) & 1u ? group_.keep() : 0.0f;
   }
   __device__ __forceinline__ void draw_time(int b) {
-    if (group_.dropout() > 0) draw(uint32_t(3 * b), s_.C, plan_.LP / 8, plan_.by_L8, masks_);
+    if (group_.dropout() > 0) draw(uint32_t(3 * b), s_.C, plan_.LP / 8, plan_.by_L8, masks());
   }
   __device__ __forceinline__ void draw_feature(int b) {
     if (group_.dropout() == 0) return;
-    draw(uint32_t(3 * b + 1), s_.L, plan_.FP / 8, plan_.by_F8, masks_);
-    draw(uint32_t(3 * b + 2), s_.L, plan_.CP / 8, plan_.by_C8, masks_ + down_masks());
+    draw(uint32_t(3 * b + 1), s_.L, plan_.FP / 8, plan_.by_F8, masks());
+    draw(uint32_t(3 * b + 2), s_.L, plan_.CP / 8, plan_.by_C8, masks() + down_masks());
   }
   __device__ __forceinline__ int down_masks() const { return plan_.G * s_.L * (plan_.FP / 8); }
   __device__ __forceinline__ float kept_time(int s, int l, int c) const {
-    return group_.dropout() == 0 ? 1.0f : kept(masks_, s, s_.C, plan_.LP / 8, c, l);
+    return group_.dropout() == 0 ? 1.0f : kept(masks(), s, s_.C, plan_.LP / 8, c, l);
   }
   __device__ __forceinline__ float kept_up(int s, int l, int f) const {
-    return group_.dropout() == 0 ? 1.0f : kept(masks_, s, s_.L, plan_.FP / 8, l, f);
+    return group_.dropout() == 0 ? 1.0f : kept(masks(), s, s_.L, plan_.FP / 8, l, f);
   }
   __device__ __forceinline__ float kept_down(int s, int l, int c) const {
-    return group_.dropout() == 0 ? 1.0f : kept(masks_ + down_masks(), s, s_.L, plan_.CP / 8, l, c);
+    return group_.dropout() == 0 ? 1.0f : kept(masks() + down_masks(), s, s_.L, plan_.CP / 8, l, c);
   }
 
   /// Activation of z; `slope` becomes its derivative.
@@ -298,7 +307,7 @@ private:
     over_tokens([&](int row, int c) {
       int s, l;
       const bool live = live_row(row, s, l) && c < s_.C;
-      x_[row * plan_.token_row + c] = live ? window(s)[l * s_.C + c] : 0.0f;
+      stream()[row * plan_.token_row + c] = live ? window(s)[l * s_.C + c] : 0.0f;
     });
     __syncthreads();
   }
@@ -306,11 +315,11 @@ private:
   /// Keeps the residual stream in device memory; `restore` takes it back in the same threads.
   __device__ __forceinline__ void save(int which) {
     for (int s = 0; s < plan_.G; ++s)
-      over_window([&](int l, int c, int at) { saved(which, s)[at] = x_[token(s, l, c)]; });
+      over_window([&](int l, int c, int at) { saved(which, s)[at] = stream()[token(s, l, c)]; });
   }
   __device__ __forceinline__ void restore(int which) {
     for (int s = 0; s < plan_.G; ++s)
-      over_window([&](int l, int c, int at) { x_[token(s, l, c)] = saved(which, s)[at]; });
+      over_window([&](int l, int c, int at) { stream()[token(s, l, c)] = saved(which, s)[at]; });
   }
   __device__ __forceinline__ Memory<float> saved(int which, int s) const {
     return scratch_ + (plan_.saved + (size_t(which) * plan_.G + s) * s_.L * s_.C);
@@ -321,12 +330,12 @@ private:
   template <bool Series, bool Keep> __device__ __forceinline__ void normalise(size_t gamma_at, size_t beta_at) {
     const float size = 1.0f / (float(s_.L) * float(s_.C));
     float mean[kMostSamples] = {}, scale[kMostSamples] = {};
-    over_samples([&](int s) { over_window([&](int l, int c, int) { mean[s] += x_[token(s, l, c)]; }); });
+    over_samples([&](int s) { over_window([&](int l, int c, int) { mean[s] += stream()[token(s, l, c)]; }); });
     sum_over_block(mean);
     over_samples([&](int s) { mean[s] *= size; });
     over_samples([&](int s) {
       over_window([&](int l, int c, int) {
-        const float u = x_[token(s, l, c)] - mean[s];
+        const float u = stream()[token(s, l, c)] - mean[s];
         scale[s] = fmaf(u, u, scale[s]);
       });
     });
@@ -339,11 +348,11 @@ private:
     const auto write = [&](int place, int s, int l, int c, bool live) {
       float y = 0;
       if (live) {
-        y = (x_[token(s, l, c)] - of_sample(mean, s)) * of_sample(scale, s);
-        if (Keep) x_[token(s, l, c)] = y;
+        y = (stream()[token(s, l, c)] - of_sample(mean, s)) * of_sample(scale, s);
+        if (Keep) stream()[token(s, l, c)] = y;
         y = fmaf(y, gamma[l * s_.C + c], beta[l * s_.C + c]);
       }
-      in_[place] = y;
+      input()[place] = y;
     };
     if (Series) {
       const int columns = plan_.G * plan_.CP;
@@ -370,7 +379,7 @@ private:
       const float weight = gamma[at];
       float gamma_d = 0, beta_d = 0;
       over_samples([&](int s) {
-        const float g = t_[token(s, l, c)], y = x_[token(s, l, c)];
+        const float g = back()[token(s, l, c)], y = stream()[token(s, l, c)];
         gamma_d = fmaf(g, y, gamma_d);
         beta_d += g;
         mean[s] = fmaf(g, weight, mean[s]);
@@ -384,9 +393,9 @@ private:
     const float size = 1.0f / (float(s_.L) * float(s_.C));
     over_window([&](int l, int c, int at) {
       over_samples([&](int s) {
-        const float g = t_[token(s, l, c)] * gamma[at];
-        const float inner = g - fmaf(x_[token(s, l, c)], slope[s] * size, mean[s] * size);
-        d_[token(s, l, c)] = fmaf(inner, scale_[s], d_[token(s, l, c)]);
+        const float g = back()[token(s, l, c)] * gamma[at];
+        const float inner = g - fmaf(stream()[token(s, l, c)], slope[s] * size, mean[s] * size);
+        stream_d()[token(s, l, c)] = fmaf(inner, scale_[s], stream_d()[token(s, l, c)]);
       });
     });
     __syncthreads();
@@ -414,14 +423,14 @@ private:
     if (Training) draw_time(b);
     normalise<true, false>(at.gamma1, at.beta1);
     __syncthreads();
-    products_.multiply(weights(packed, s_.L), plan_.LP, by_row(in_, plan_.series_row), plan_.G * plan_.CP, plan_.LP,
+    products_.multiply(weights(packed, s_.L), plan_.LP, by_row(input(), plan_.series_row), plan_.G * plan_.CP, plan_.LP,
                        [&](int l, int n, float z) {
                          int s, c;
                          if (!live_column(n, s, c) || l >= s_.L) return;
                          float slope;
                          float y = activate(z + parameters_[at.time_b + l], slope);
                          if (Training) y *= kept_time(s, l, c);
-                         x_[token(s, l, c)] += y;
+                         stream()[token(s, l, c)] += y;
                        });
     __syncthreads();
   }
@@ -432,7 +441,7 @@ private:
     if (Training) draw_feature(b);
     normalise<false, false>(at.gamma2, at.beta2);
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.up, s_.C), plan_.FP, by_token(in_, plan_.token_row), rows(),
+    products_.multiply(weights(packed + plan_.packed_block.up, s_.C), plan_.FP, by_token(input(), plan_.token_row), rows(),
                        plan_.CP, [&](int f, int row, float z) {
                          int s, l;
                          float y = 0, slope;
@@ -440,16 +449,16 @@ private:
                            y = activate(z + parameters_[at.up_b + f], slope);
                            if (Training) y *= kept_up(s, l, f);
                          }
-                         h_[row * plan_.hidden_row + f] = y;
+                         hidden()[row * plan_.hidden_row + f] = y;
                        });
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.down, s_.F), plan_.CP, by_token(h_, plan_.hidden_row), rows(),
+    products_.multiply(weights(packed + plan_.packed_block.down, s_.F), plan_.CP, by_token(hidden(), plan_.hidden_row), rows(),
                        plan_.FP, [&](int c, int row, float z) {
                          int s, l;
                          if (!live_row(row, s, l) || c >= s_.C) return;
                          float y = z + parameters_[at.down_b + c];
                          if (Training) y *= kept_down(s, l, c);
-                         x_[token(s, l, c)] += y;
+                         stream()[token(s, l, c)] += y;
                        });
     __syncthreads();
   }
@@ -465,10 +474,10 @@ private:
     over_tokens([&](int row, int c) { // t: the gradient of the second layer's output
       int s, l;
       const bool live = live_row(row, s, l) && c < s_.C;
-      t_[row * plan_.token_row + c] = live ? d_[token(s, l, c)] * kept_down(s, l, c) : 0.0f;
+      back()[row * plan_.token_row + c] = live ? stream_d()[token(s, l, c)] * kept_down(s, l, c) : 0.0f;
     });
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.up, s_.C), plan_.FP, by_token(in_, plan_.token_row), rows(),
+    products_.multiply(weights(packed + plan_.packed_block.up, s_.C), plan_.FP, by_token(input(), plan_.token_row), rows(),
                        plan_.CP, [&](int f, int row, float z) {
                          int s, l;
                          float y = 0, slope = 0;
@@ -477,20 +486,20 @@ private:
                            y = activate(z + parameters_[at.up_b + f], slope) * mask;
                            slope *= mask;
                          }
-                         h_[row * plan_.hidden_row + f] = y;
-                         p_[row * plan_.hidden_row + f] = slope;
+                         hidden()[row * plan_.hidden_row + f] = y;
+                         hidden_d()[row * plan_.hidden_row + f] = slope;
                        });
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.down_t, s_.C), plan_.FP, by_token(t_, plan_.token_row), rows(),
-                       plan_.CP, [&](int f, int row, float g) { p_[row * plan_.hidden_row + f] *= g; });
+    products_.multiply(weights(packed + plan_.packed_block.down_t, s_.C), plan_.FP, by_token(back(), plan_.token_row), rows(),
+                       plan_.CP, [&](int f, int row, float g) { hidden_d()[row * plan_.hidden_row + f] *= g; });
     __syncthreads();
-    products_.multiply(by_row(t_, plan_.token_row), plan_.CP, by_row(h_, plan_.hidden_row), plan_.FP, rows(),
+    products_.multiply(by_row(back(), plan_.token_row), plan_.CP, by_row(hidden(), plan_.hidden_row), plan_.FP, rows(),
                        gradient_of(at.down_w, s_.C, s_.F), bias_of(at.down_b, s_.C));
-    products_.multiply(by_row(p_, plan_.hidden_row), plan_.FP, by_row(in_, plan_.token_row), plan_.CP, rows(),
+    products_.multiply(by_row(hidden_d(), plan_.hidden_row), plan_.FP, by_row(input(), plan_.token_row), plan_.CP, rows(),
                        gradient_of(at.up_w, s_.F, s_.C), bias_of(at.up_b, s_.F));
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.up_t, s_.F), plan_.CP, by_token(p_, plan_.hidden_row), rows(),
-                       plan_.FP, [&](int c, int row, float g) { t_[row * plan_.token_row + c] = g; });
+    products_.multiply(weights(packed + plan_.packed_block.up_t, s_.F), plan_.CP, by_token(hidden_d(), plan_.hidden_row), rows(),
+                       plan_.FP, [&](int c, int row, float g) { back()[row * plan_.token_row + c] = g; });
     __syncthreads();
     denormalise(at.gamma2, at.beta2);
   }
@@ -503,23 +512,23 @@ private:
     draw_time(b);
     normalise<true, true>(at.gamma1, at.beta1);
     __syncthreads();
-    products_.multiply(weights(packed + plan_.packed_block.time, s_.L), plan_.LP, by_row(in_, plan_.series_row), columns,
+    products_.multiply(weights(packed + plan_.packed_block.time, s_.L), plan_.LP, by_row(input(), plan_.series_row), columns,
                        plan_.LP, [&](int l, int n, float z) {
                          int s, c;
                          float slope = 0;
                          if (live_column(n, s, c) && l < s_.L) {
                            activate(z + parameters_[at.time_b + l], slope);
-                           slope *= kept_time(s, l, c) * d_[token(s, l, c)];
+                           slope *= kept_time(s, l, c) * stream_d()[token(s, l, c)];
                          }
-                         h_[l * plan_.series_row + n] = slope;
+                         hidden()[l * plan_.series_row + n] = slope;
                        });
     __syncthreads();
-    products_.multiply(by_token(h_, plan_.series_row), plan_.LP, by_token(in_, plan_.series_row), plan_.LP, columns,
+    products_.multiply(by_token(hidden(), plan_.series_row), plan_.LP, by_token(input(), plan_.series_row), plan_.LP, columns,
                        gradient_of(at.time_w, s_.L, s_.L), bias_of(at.time_b, s_.L));
-    products_.multiply(weights(packed + plan_.packed_block.time_t, s_.L), plan_.LP, by_row(h_, plan_.series_row), columns,
+    products_.multiply(weights(packed + plan_.packed_block.time_t, s_.L), plan_.LP, by_row(hidden(), plan_.series_row), columns,
                        plan_.LP, [&](int l, int n, float g) {
                          int s, c;
-                         if (live_column(n, s, c) && l < s_.L) t_[token(s, l, c)] = g;
+                         if (live_column(n, s, c) && l < s_.L) back()[token(s, l, c)] = g;
                        });
     __syncthreads();
     denormalise(at.gamma1, at.beta1);
@@ -549,7 +558,7 @@ private:
   __device__ __forceinline__ void head_forward() {
     if (s_.flat) return flat_forward();
     for (int s = 0; s < plan_.G; ++s)
-      products_.multiply(weights(plan_.packed_head, s_.L), plan_.HP, by_row(x_ + token(s, 0, 0), plan_.token_row), plan_.KP,
+      products_.multiply(weights(plan_.packed_head, s_.L), plan_.HP, by_row(stream() + token(s, 0, 0), plan_.token_row), plan_.KP,
                          plan_.LP, [&](int h, int c, float y) {
                            if (h >= s_.H || c >= s_.kept) return;
                            y += parameters_[s_.head_b() + h];
@@ -567,7 +576,7 @@ private:
       const Memory<const float> weight = parameters_ + (s_.head_w() + h * s_.head_width());
       float sums[kMostSamples] = {};
       over_window([&](int l, int c, int at) {
-        over_samples([&](int s) { sums[s] = fmaf(x_[token(s, l, c)], weight[at], sums[s]); });
+        over_samples([&](int s) { sums[s] = fmaf(stream()[token(s, l, c)], weight[at], sums[s]); });
       });
       sum_over_block(sums);
       over_samples([&](int s) {
@@ -583,19 +592,19 @@ private:
     if (s_.revin) revin_head_backward();
     const bool first = first_;
     for (int s = 0; s < plan_.G; ++s) { // in their order
-      products_.multiply(by_token(output_slopes(s), plan_.KP), plan_.HP, by_token(x_ + token(s, 0, 0), plan_.token_row),
+      products_.multiply(by_token(output_slopes(s), plan_.KP), plan_.HP, by_token(stream() + token(s, 0, 0), plan_.token_row),
                          plan_.LP, plan_.KP, gradient_of(s_.head_w(), s_.H, s_.L), bias_of(s_.head_b(), s_.H));
       first_ = false;
       products_.multiply(weights(plan_.packed_head_t, s_.H), plan_.LP, by_row(output_slopes(s), plan_.KP), plan_.KP, plan_.HP,
                          [&](int l, int c, float g) {
-                           if (l < s_.L && c < s_.kept) d_[token(s, l, c)] = g;
+                           if (l < s_.L && c < s_.kept) stream_d()[token(s, l, c)] = g;
                          });
       __syncthreads();
     }
     first_ = first;
     for (int s = 0; s < plan_.G; ++s)
       over_window([&](int l, int c, int) {
-        if (c >= s_.kept) d_[token(s, l, c)] = 0.0f;
+        if (c >= s_.kept) stream_d()[token(s, l, c)] = 0.0f;
       });
     __syncthreads();
   }
@@ -609,12 +618,12 @@ private:
         float weight_d = 0;
         over_samples([&](int s) {
           const float g = output_slopes(s)[h * plan_.KP];
-          weight_d = fmaf(g, x_[token(s, l, c)], weight_d);
+          weight_d = fmaf(g, stream()[token(s, l, c)], weight_d);
           d[s] = fmaf(g, weight, d[s]);
         });
         add_gradient(p, weight_d);
       }
-      over_samples([&](int s) { d_[token(s, l, c)] = d[s]; });
+      over_samples([&](int s) { stream_d()[token(s, l, c)] = d[s]; });
     });
     for (int h = int(threadIdx.x); h < s_.H; h += kThreads) {
       float bias_d = 0;
@@ -637,10 +646,10 @@ private:
       const int s = plan_.by_C.of_index(at), c = at - s * s_.C;
       const float size = 1.0f / float(s_.L);
       float sum = 0, squares = 0;
-      for (int l = lane_of(); l < s_.L; l += kWarp) sum += x_[token(s, l, c)];
+      for (int l = lane_of(); l < s_.L; l += kWarp) sum += stream()[token(s, l, c)];
       const float mean = sum_over_warp(sum) * size;
       for (int l = lane_of(); l < s_.L; l += kWarp) {
-        const float u = x_[token(s, l, c)] - mean;
+        const float u = stream()[token(s, l, c)] - mean;
         squares = fmaf(u, u, squares);
       }
       const float deviation = sqrtf(fmaf(sum_over_warp(squares), size, kEpsilon));
@@ -650,7 +659,7 @@ private:
       }
       const float weight = parameters_[s_.revin_w() + c], bias = parameters_[s_.revin_b() + c], scale = 1.0f / deviation;
       for (int l = lane_of(); l < s_.L; l += kWarp)
-        x_[token(s, l, c)] = fmaf((x_[token(s, l, c)] - mean) * scale, weight, bias);
+        stream()[token(s, l, c)] = fmaf((stream()[token(s, l, c)] - mean) * scale, weight, bias);
     }
     __syncthreads();
   }
@@ -685,7 +694,7 @@ private:
       for (int s = 0; s < plan_.G; ++s) {
         const float scale = 1.0f / revin_deviation(s, c), mean = revin_mean(s, c);
         for (int l = lane_of(); l < s_.L; l += kWarp) {
-          const float d = d_[token(s, l, c)];
+          const float d = stream_d()[token(s, l, c)];
           weight_d = fmaf(d, (window(s)[l * s_.C + c] - mean) * scale, weight_d);
           bias_d += d;
         }

@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-constexpr int kMostSamples = 4;                // that a block works on at a time
+constexpr int kMostSamples = 2;                // that a block works on at a time
 constexpr int kMostStripes = 128;              // that a batch is divided into: sums of gradients, added in their order
 constexpr size_t kMostPartials = size_t(1) << 26; // floats of all stripes of a member
 constexpr size_t kSharedLimit = 163 * 1024;    // bytes of a block: what every GPU of sm_80 and sm_90 has
@@ -46,7 +46,14 @@ struct Plan {
   int hidden_row; // tokens of hidden numbers: (s LP + l, f), 4 mod 8
 
   // Offsets in floats of the working buffers
-  size_t x, d, t, in, h, p, masks, working;
+  size_t stream;   // tokens: the residual stream x; in backward its norm
+  size_t stream_d; // tokens: the gradient of x
+  size_t back;     // tokens: gradient of an output or an input of a product
+  size_t input;    // tokens or series: input of the first product of a half
+  size_t hidden;   // hidden numbers; series in backward of time mixing: the gradient of its product
+  size_t hidden_d; // hidden numbers: slopes, then gradients
+  size_t masks;    // dropout, a word for eight elements
+  size_t working;  // floats of them all
   int small;           // floats of shared memory for sums over the block, and slabs of products, behind them
   size_t shared_bytes;
 
@@ -90,21 +97,20 @@ inline Plan plan_of(const Shape &s, int batch, size_t shared_limit) {
       at += up_to(int(floats % 4), 4) + floats / 4 * 4;
       return begin;
     };
-    p.x = take(tokens);
-    p.d = take(tokens);
-    p.t = take(tokens);
-    p.in = take(tokens > series ? tokens : series);
-    p.h = take(hidden > series ? hidden : series);
-    p.p = take(hidden);
+    p.stream = take(tokens);
+    p.stream_d = take(tokens);
+    p.back = take(tokens);
+    p.input = take(tokens > series ? tokens : series);
+    p.hidden = take(hidden > series ? hidden : series);
+    p.hidden_d = take(hidden);
     const size_t time_masks = size_t(G) * s.C * (p.LP / 8), token_masks = size_t(G) * s.L * ((p.FP + p.CP) / 8);
     p.masks = take(time_masks > token_masks ? time_masks : token_masks);
     p.working = at;
     return at;
   };
   const auto fits = [&](int G) { return (lay_out(G) + kSlabsAt) * sizeof(float) <= shared_limit; };
-  // as many samples as fit, since their gradients are added in registers; but enough blocks to fill a GPU
-  int G = kMostSamples;
-  while (G > 1 && (batch / G < kMostStripes || !fits(G))) G /= 2;
+  // two samples if they fit, since their gradients are added in registers; but enough blocks to fill a GPU
+  const int G = batch / kMostSamples >= kMostStripes && fits(kMostSamples) ? kMostSamples : 1;
   p.resident = fits(G);
   p.small = kSlabsAt + (p.resident ? 0 : StagedProducts<true>::kSlabs);
   p.shared_bytes = (p.small + (p.resident ? p.working : 0)) * sizeof(float);

@@ -1,5 +1,5 @@
 // Matrix products of one block of threads: y = A x, where A is a weight matrix or a buffer of activations, and x is a
-// buffer of activations. A warp takes tiles of 16 MT rows and 8 NT columns and walks k eight at a time: on the tensor
+// buffer of activations. A warp takes tiles of sixteen rows and columns and walks k eight at a time: on the tensor
 // cores in TF32, or with fused multiply-adds in float32. Either way an element's sum runs over k in the same order
 // whatever the tile, so the tiling decides no byte.
 //
@@ -59,54 +59,43 @@ struct View {
   static constexpr bool kRounded = false;
 };
 
-/// The sums of one warp's tile.
-template <bool Tf32, int MT, int NT> struct Tile {
-  float sums[MT][NT][4] = {};
-  float rows[MT][2] = {}; // sums of A's rows g and g + 8 over this lane's k
+/// The sums of one warp's tile: two fragments of d side by side.
+template <bool Tf32> struct Tile {
+  float sums[2][4] = {};
+  float rows[2] = {}; // sums of A's rows g and g + 8 over this lane's k
 
   /// Adds k0 .. k0 + 7 of rows m0 .. and columns n0 ..; only rows below M and columns below N are there.
   template <class A>
   __device__ __forceinline__ void add(const A &a, int m0, int M, const View &x, int n0, int N, int k0) {
     const int g = lane_of() / 4, t = lane_of() % 4;
+    const bool wide = n0 + 8 < N;
     if constexpr (Tf32) {
-      uint32_t right[NT][2];
+      uint32_t left[4], right[2][2];
 #pragma unroll
-      for (int j = 0; j < NT; ++j) {
-        const int n = n0 + 8 * j;
-        right[j][0] = n < N ? to_tf32(x.at(k0 + t, n + g)) : 0;
-        right[j][1] = n < N ? to_tf32(x.at(k0 + t + 4, n + g)) : 0;
-      }
+      for (int j = 0; j < 2; ++j)
 #pragma unroll
-      for (int i = 0; i < MT; ++i) {
-        const int m = m0 + 16 * i;
-        const Quad q = m < M ? a.quad(m, k0, g, t, m + 8 < M) : Quad{};
-        add_rows(i, q);
-        uint32_t left[4];
+        for (int e = 0; e < 2; ++e) right[j][e] = j == 0 || wide ? to_tf32(x.at(k0 + t + 4 * e, n0 + 8 * j + g)) : 0;
+      const Quad q = a.quad(m0, k0, g, t, m0 + 8 < M);
+      add_rows(q);
 #pragma unroll
-        for (int e = 0; e < 4; ++e) left[e] = A::kRounded ? __float_as_uint(q.v[e]) : to_tf32(q.v[e]);
-#pragma unroll
-        for (int j = 0; j < NT; ++j) mma_16x8x8(sums[i][j], left, right[j]);
-      }
+      for (int e = 0; e < 4; ++e) left[e] = A::kRounded ? __float_as_uint(q.v[e]) : to_tf32(q.v[e]);
+      mma_16x8x8(sums[0], left, right[0]);
+      mma_16x8x8(sums[1], left, right[1]);
     } else {
 #pragma unroll
-      for (int step = 0; step < 4; ++step) {
-        float right[NT][4]; // (step, 2t), (step, 2t + 1), (step + 4, 2t), (step + 4, 2t + 1)
+      for (int step = 0; step < 4; ++step) { // k0 + step and k0 + step + 4
+        const Quad q = a.quad(m0, k0, g, step, m0 + 8 < M);
+        if (step == t) add_rows(q);
 #pragma unroll
-        for (int j = 0; j < NT; ++j)
+        for (int j = 0; j < 2; ++j)
 #pragma unroll
-          for (int e = 0; e < 4; ++e)
-            right[j][e] = n0 + 8 * j < N ? x.at(k0 + step + e / 2 * 4, n0 + 8 * j + 2 * t + e % 2) : 0.0f;
+          for (int e = 0; e < 2; ++e) {
+            const int n = n0 + 8 * j + 2 * t + e;
+            const float near = j == 0 || wide ? x.at(k0 + step, n) : 0.0f, far = j == 0 || wide ? x.at(k0 + step + 4, n) : 0.0f;
 #pragma unroll
-        for (int i = 0; i < MT; ++i) {
-          const int m = m0 + 16 * i;
-          const Quad q = m < M ? a.quad(m, k0, g, step, m + 8 < M) : Quad{};
-          if (step == t) add_rows(i, q);
-#pragma unroll
-          for (int j = 0; j < NT; ++j)
-#pragma unroll
-            for (int e = 0; e < 4; ++e)
-              sums[i][j][e] = fmaf(q.v[2 + e / 2], right[j][2 + e % 2], fmaf(q.v[e / 2], right[j][e % 2], sums[i][j][e]));
-        }
+            for (int lower = 0; lower < 2; ++lower)
+              sums[j][2 * lower + e] = fmaf(q.v[2 + lower], far, fmaf(q.v[lower], near, sums[j][2 * lower + e]));
+          }
       }
     }
   }
@@ -116,32 +105,28 @@ template <bool Tf32, int MT, int NT> struct Tile {
   __device__ __forceinline__ void give(int m0, int M, int n0, int N, const Take &take, const TakeRow &take_row) {
     const int g = lane_of() / 4, t = lane_of() % 4;
 #pragma unroll
-    for (int i = 0; i < MT; ++i)
+    for (int j = 0; j < 2; ++j)
 #pragma unroll
-      for (int j = 0; j < NT; ++j)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const int m = m0 + 16 * i + e / 2 * 8, n = n0 + 8 * j;
-          if (m < M && n < N) take(m + g, n + 2 * t + e % 2, sums[i][j][e]);
-        }
+      for (int e = 0; e < 4; ++e) {
+        const int m = m0 + e / 2 * 8, n = n0 + 8 * j;
+        if (m < M && n < N) take(m + g, n + 2 * t + e % 2, sums[j][e]);
+      }
     if constexpr (TakeRow::kWanted) {
       if (n0 != 0) return;
 #pragma unroll
-      for (int i = 0; i < MT; ++i)
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          float sum = rows[i][half];
-          sum += __shfl_xor_sync(kWholeWarp, sum, 1);
-          sum += __shfl_xor_sync(kWholeWarp, sum, 2);
-          if (t == 0 && m0 + 16 * i + 8 * half < M) take_row(m0 + 16 * i + 8 * half + g, sum);
-        }
+      for (int half = 0; half < 2; ++half) {
+        float sum = rows[half];
+        sum += __shfl_xor_sync(kWholeWarp, sum, 1);
+        sum += __shfl_xor_sync(kWholeWarp, sum, 2);
+        if (t == 0 && m0 + 8 * half < M) take_row(m0 + 8 * half + g, sum);
+      }
     }
   }
 
 private:
-  __device__ __forceinline__ void add_rows(int i, const Quad &q) {
-    rows[i][0] += q.v[0] + q.v[2];
-    rows[i][1] += q.v[1] + q.v[3];
+  __device__ __forceinline__ void add_rows(const Quad &q) {
+    rows[0] += q.v[0] + q.v[2];
+    rows[1] += q.v[1] + q.v[3];
   }
 };
 
@@ -171,8 +156,8 @@ public:
     const int down = up_to(M, 16) / 16, all = down * (up_to(N, 16) / 16);
     for (int at = (warp_of() + kWarps - turn_) % kWarps; at < all; at += kWarps) {
       const int m0 = at % down * 16, n0 = at / down * 16;
-      Tile<Tf32, 1, 2> tile;
-#pragma unroll 4
+      Tile<Tf32> tile;
+#pragma unroll 2
       for (int k = 0; k < K; k += 8) tile.add(a, m0, M, x, n0, N, k);
       tile.give(m0, M, n0, N, take, take_row);
     }
@@ -183,34 +168,35 @@ private:
   int turn_ = 0; // the warp that takes the next tile
 };
 
-/// Products whose operands lie in device memory: panels of 128 rows by 64 columns, k thirty-two at a time through slabs
+/// Products whose operands lie in device memory: panels of 64 rows by 64 columns, k thirty-two at a time through slabs
 /// in shared memory. It begins with a barrier; the caller's stands behind it.
 template <bool Tf32> class StagedProducts {
 public:
-  static constexpr int kK = 32, kM = 128, kN = 64, kRow = kK + 4; // rows of a slab spread over the banks
+  static constexpr int kK = 32, kM = 64, kN = 64, kRow = kK + 4; // rows of a slab spread over the banks
   static constexpr int kSlabs = (kM + kN) * kRow;
   __device__ __forceinline__ explicit StagedProducts(Memory<float> slabs) : slabs_(slabs) {}
 
   template <class A, class Take, class TakeRow = NoRows>
   __device__ __forceinline__ void multiply(const A &a, int M, const View &x, int N, int K, const Take &take,
                                            const TakeRow &take_row = {}) {
-    const int m_in = warp_of() / 4 * 32, n_in = warp_of() % 4 * 16;
+    const int m_in = warp_of() / 4 * 16, n_in = warp_of() % 4 * 16;
     for (int m0 = 0; m0 < M; m0 += kM)
       for (int n0 = 0; n0 < N; n0 += kN) {
-        Tile<Tf32, 2, 2> tile;
+        Tile<Tf32> tile;
         for (int k0 = 0; k0 < K; k0 += kK) {
           __syncthreads();
           stage(x, n0, N, kN, k0, K, slabs_);
           if constexpr (!A::kRounded) stage(a, m0, M, kM, k0, K, slabs_ + kN * kRow);
           __syncthreads();
           const View right{slabs_, 1, kRow};
+          if (m0 + m_in >= M || n0 + n_in >= N) continue;
           for (int k = 0; k < kK && k0 + k < K; k += 8)
             if constexpr (A::kRounded) {
               const Packed left{a.data + (size_t(m0 / 16) * a.k_tiles + k0 / 8) * 128, a.k_tiles};
               tile.add(left, m_in, M - m0, right, n_in, N - n0, k);
             } else tile.add(View{slabs_ + kN * kRow, 1, kRow}, m_in, M - m0, right, n_in, N - n0, k);
         }
-        tile.give(m0 + m_in, M, n0 + n_in, N, take, take_row);
+        if (m0 + m_in < M && n0 + n_in < N) tile.give(m0 + m_in, M, n0 + n_in, N, take, take_row);
       }
   }
 
@@ -219,6 +205,7 @@ private:
   __device__ __forceinline__ static void stage(const View &from, int i0, int I, int width, int k0, int K,
                                                Memory<float> slab) {
     const bool along_k = from.k_step == 1;
+#pragma unroll 1
     for (int at = int(threadIdx.x); at < width * kK; at += kThreads) {
       const int k = along_k ? at % kK : at / width, i = along_k ? at / kK : at % width;
       if (i0 + i < I) slab[i * kRow + k] = k0 + k < K ? from.at(k0 + k, i0 + i) : 0.0f;
