@@ -138,7 +138,7 @@ async function check(
   const cpu: Place = { library: findSluice(), precision: 'fp32', threads: 0 };
   const precisions = precisionsOf(library);
   const on = (precision: Precision): Place => ({ library, precision, threads: 0 });
-  const shapes = options.tiny ? tinyNetworks : options.quick ? networks.slice(0, 2) : networks;
+  const shapes = shapesOf(options);
   if (wanted('parity')) {
     await lookAtFp32(protocol, { looked: on('fp32'), believed: cpu }, shapes);
     if (precisions.includes('tf32'))
@@ -146,7 +146,7 @@ async function check(
   }
   if (wanted('determinism')) {
     for (const precision of precisions) {
-      await lookAtDeterminism(protocol, on(precision), shapes, options.tiny ? 3 : 11);
+      await lookAtDeterminism(protocol, on(precision), shapes, options.tiny);
     }
   }
   if (wanted('speed')) {
@@ -170,10 +170,16 @@ async function check(
   }
 }
 
-function planOf({ quick, tiny }: Options, deadlineMs: number): Plan {
+function shapesOf({ quick, tiny }: Options) {
+  const all = tiny ? tinyNetworks : networks;
+  return quick ? all.slice(0, 2) : all;
+}
+
+function planOf(options: Options, deadlineMs: number): Plan {
+  const { quick, tiny } = options;
   if (tiny) {
     return {
-      networks: tinyNetworks,
+      networks: shapesOf(options),
       groups: [2],
       rows: 40,
       rounds: 1,
@@ -186,7 +192,7 @@ function planOf({ quick, tiny }: Options, deadlineMs: number): Plan {
     };
   }
   return {
-    networks: quick ? networks.slice(0, 2) : networks,
+    networks: shapesOf(options),
     groups: quick ? [64] : [8, 64, 256],
     rows: 20_000,
     rounds: quick ? 3 : 7,
