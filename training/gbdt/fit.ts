@@ -33,7 +33,7 @@ export interface GbdtFit extends GbdtData {
  */
 export async function fitGbdt(library: LightgbmLibrary, fit: GbdtFit): Promise<GbdtModel> {
   const params = parseStrict(gbdtParamsSchema, fit.params, 'gbdt parameters');
-  checkCategorical(fit, params);
+  checkColumns(fit, params);
   checkLibrary(library, params);
   checkTrainingData(fit, params.objective);
   const job = jobOf(library, fit, params);
@@ -98,14 +98,24 @@ export function requireDevice(
   library.freeDataset(library.createDataset(rows, 'device_type=cuda verbosity=-1', null));
 }
 
+/** Most columns that fit a thread block of LightGBM's CUDA learner in any case. */
+const mostOnCuda = 504;
+
 /** Refuses columns on which LightGBM's CUDA learner crashes or ends the process, depending on how many values they have. */
-function checkCategorical({ categorical = [] }: GbdtFit, { device }: GbdtParams): void {
-  if (device === 'cpu' || categorical.length === 0) return;
-  throw new SluiceError(
-    'config_invalid',
-    `device cuda takes no categorical columns, found ${categorical.length}: LightGBM fails there with 32k+1 values or more than 256 (its issues 6784 and 7417). Encode them as numbers or use device cpu.`,
-    { categorical },
-  );
+function checkColumns({ categorical = [], featureCount }: GbdtFit, { device }: GbdtParams): void {
+  if (device === 'cpu') return;
+  if (categorical.length > 0)
+    throw new SluiceError(
+      'config_invalid',
+      `device cuda takes no categorical columns, found ${categorical.length}: LightGBM fails there with 32k+1 values or more than 256 (its issues 6784 and 7417). Encode them as numbers or use device cpu.`,
+      { categorical },
+    );
+  if (featureCount > mostOnCuda)
+    throw new SluiceError(
+      'config_invalid',
+      `device cuda takes at most ${mostOnCuda} features, found ${featureCount}: with more of few values each, LightGBM divides by zero there (its issue 7122). Use device cpu.`,
+      { featureCount },
+    );
 }
 
 function jobOf(library: LightgbmLibrary, fit: GbdtFit, params: GbdtParams): TrainingJob {

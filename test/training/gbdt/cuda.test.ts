@@ -134,6 +134,10 @@ describe("LightGBM's library for GPUs", () => {
       const error = (model: GbdtModel) =>
         squaredError(model.predict(data.features, data.rows), labels);
       expect(error(onCuda) / error(onCpu)).to.be.within(0.95, 1.05);
+      // what early stopping watches is the loss of the trees as they predict, missing values and all
+      const watched = (model: GbdtModel) => model.history.at(-1)!.validation!;
+      if (objective === 'regression')
+        expect(watched(onCuda) / (error(onCuda) / rows.rows)).to.be.within(1 - 1e-6, 1 + 1e-6);
     });
   }
 });

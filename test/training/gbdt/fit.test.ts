@@ -365,6 +365,12 @@ describe('fitGbdt refuses', () => {
       'config_invalid',
       /no categorical columns/,
     ],
+    [
+      'cuda with more than 504 features',
+      { params: { device: 'cuda' }, featureCount: 505, categorical: [] },
+      'config_invalid',
+      /504 features.*found 505/,
+    ],
   ];
   it('cuda and quantized gradients where the library cannot', async () => {
     const { cuda, quantized } = lightgbmInfo(library);

@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   utimesSync,
   writeFileSync,
@@ -241,5 +242,50 @@ describe('the native build for GPUs', function () {
     expect(status).to.be.greaterThan(0);
     expect(lines).to.have.length(1);
     expect(lines[0]).to.match(/says none/);
+  });
+});
+
+describe('the corrections of LightGBM for GPUs', function () {
+  this.timeout(60_000); // CMake looks at its compilers
+  inFolder();
+
+  const wrong = '(missing_type == 2 && bin == max_bin)';
+  const right = '(missing_type == 2 && bin == max_bin - min_bin + offset)';
+  /** Configures our project on a source of which there is no more than is corrected. */
+  const configure = (text: string) => {
+    const source = join(folder, 'source');
+    const file = join('src', 'io', 'cuda', 'cuda_tree.cu');
+    mkdirSync(dirname(join(source, file)), { recursive: true });
+    writeFileSync(join(source, file), text);
+    writeFileSync(join(source, 'one.cpp'), '');
+    const lists = [
+      'project(lightgbm LANGUAGES CXX)',
+      `add_library(lightgbm_objs OBJECT "\${CMAKE_CURRENT_SOURCE_DIR}/${file}" one.cpp)`,
+      'add_library(_lightgbm SHARED one.cpp)',
+    ];
+    writeFileSync(join(source, 'CMakeLists.txt'), lists.join('\n'));
+    const project = projectPath('training', 'native', 'lightgbmCuda');
+    const tree = join(folder, 'tree');
+    const { status, stderr } = spawnSync(
+      'cmake',
+      ['-S', project, '-B', tree, `-DLIGHTGBM_SOURCE=${source}`],
+      { encoding: 'utf8' },
+    );
+    const corrected = join(tree, 'corrected', file);
+    return { status, stderr, text: status === 0 ? readFileSync(corrected, 'utf8') : null };
+  };
+
+  it('change the one place, in a copy', () => {
+    const before = `if (a[i]; "\\n" || ${wrong}) {\n`;
+    expect(configure(before).text).to.equal(before.replace(wrong, right));
+    expect(readFileSync(join(folder, 'source/src/io/cuda/cuda_tree.cu'), 'utf8')).to.equal(before);
+  });
+
+  it('fail where the place is not there, or there twice', () => {
+    for (const text of [`if (${right}) {\n`, `${wrong} ${wrong}`]) {
+      const { status, stderr } = configure(text);
+      expect(status).to.be.greaterThan(0);
+      expect(stderr).to.match(/cuda_tree\.cu of LightGBM is not the one/);
+    }
   });
 });
