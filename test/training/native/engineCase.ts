@@ -155,6 +155,19 @@ export const scheduleThreads = (seed: number): unknown =>
 export const limitSharedMemory = (bytes: number): unknown =>
   emulation('void slu_emulation_shared(int64_t bytes)', bytes);
 
+/**
+ * Shared memory for no more than a small window: buffers of others then lie in device memory, and their
+ * products go through slabs, as those of large windows do on a real GPU.
+ */
+export const littleSharedMemory = 32 * 1024;
+
+/** How many barriers blocks have met since the emulated GPU was new. */
+export function countBarriers(): bigint {
+  const counters = new BigUint64Array(6); // slu_emulation_counters
+  openLibrary(gpu.fp32.path).func('void slu_emulation_count(void *out)')(counters);
+  return counters[2]!;
+}
+
 /** How many GPUs there are. */
 export const countGpus = (devices: number): unknown =>
   emulation('void slu_emulation_devices(int32_t devices)', devices);

@@ -11,13 +11,17 @@ import { findSluice, type NativeTsmixer } from '../../../training/native/index.t
 import {
   allSamples,
   caseSamples,
+  cpu,
+  type Device,
   type EngineCase,
   evaluateOn,
+  gpus,
   member,
   openCase,
   predictOn,
   stateWith,
   trainTo,
+  withEmulatedGpu,
 } from './engineCase.ts';
 
 describe('Philox4x32-10 of the native engine', () => {
@@ -127,11 +131,14 @@ function openThrough(
     batch = 1,
     seen = [0],
     seeds = [11],
-  }: { batch?: number; seen?: number[]; seeds?: number[] } = {},
+    device = cpu,
+  }: { batch?: number; seen?: number[]; seeds?: number[]; device?: Device } = {},
 ): NativeTsmixer {
   const engine = openCase(
     zeros(batch, seen),
     seeds.map((seed) => member({ seed, dropout })),
+    {},
+    device,
   );
   for (const k of seeds.keys()) engine.writeState(k, stateWith(through(place)));
   return engine;
@@ -267,6 +274,50 @@ describe('dropout in the native engine', () => {
     expect(some.state).to.not.deep.equal(none.state);
   });
 });
+
+for (const device of gpus) {
+  describe(`dropout on ${device.name}`, () => {
+    withEmulatedGpu();
+
+    /** Compares what dropout lets through on both devices: what exactly, and how much within what rounding explains. */
+    const expectSameMasks = (
+      place: Place,
+      dropout: number,
+      of: { batch?: number; seen?: number[]; seeds?: number[] },
+      steps: readonly number[],
+    ) => {
+      const [here, there] = [cpu, device].map((on) =>
+        openThrough(place, dropout, { ...of, device: on }),
+      ) as [NativeTsmixer, NativeTsmixer];
+      for (const k of (of.seeds ?? [11]).keys()) {
+        for (const step of steps) {
+          const [expected, found] = [here, there].map((engine) =>
+            dropped(engine, of.batch ?? 1, step, k),
+          ) as [Float64Array, Float64Array];
+          const kept = isKept(expected);
+          expect(isKept(found), `member ${k}, step ${step}`).to.deep.equal(kept);
+          expect(kept).to.include(0).and.to.include(1);
+          found.forEach((v, i) => {
+            expect(v).to.be.closeTo(expected[i]!, 1e-3 * expected[i]!);
+          });
+        }
+      }
+      here.free();
+      there.free();
+    };
+
+    for (const place of ['time', 'hidden', 'down'] as const) {
+      it(`drops the same numbers as on the CPU after ${place} mixing, at any step and for any seed`, () => {
+        expectSameMasks(place, 0.3, { seeds: [11, 2 ** 32 + 11] }, [0, 1, 65_536]);
+      });
+    }
+
+    it('drops the same numbers of any sample of a batch', () => {
+      for (const seen of [1, 16, 34])
+        expectSameMasks('time', 0.5, { batch: 35, seen: [seen] }, [3]);
+    });
+  });
+}
 
 describe('the order of samples in the native engine', () => {
   /** A network of zeros whose sample i has loss 4^i: the sum over an epoch says which samples were in it. */

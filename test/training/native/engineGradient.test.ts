@@ -13,6 +13,8 @@ import {
   gathered,
   gpus,
   gradientErrorBound,
+  limitSharedMemory,
+  littleSharedMemory,
   openCase,
   randomCase,
   referenceLosses,
@@ -202,6 +204,18 @@ for (const device of gpus) {
         expect(compare(problem, drawnOf(problem), [null], device)).to.equal(0);
       });
     }
+
+    it('is so too where shared memory is too small for a window', () => {
+      limitSharedMemory(littleSharedMemory);
+      const wide: readonly Window[] = [
+        [96, 21, 64, 2, 'flat'],
+        [65, 9, 40, 2, 'temporal'],
+      ];
+      for (const window of wide) {
+        const problem = problemOf(window);
+        expect(compare(problem, drawnOf(problem), [null], device)).to.equal(0);
+      }
+    });
   });
 }
 
