@@ -2,11 +2,12 @@
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SLUICE = node sluice.ts
+VERSION = $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 OUT ?= artifacts
 CONFIG ?= configs/default.json
 options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE))
 
-.PHONY: help setup native native-cuda retrain test check serve gate bench gpu-check gpu-pack verify-reproducible demo-clean
+.PHONY: help setup native native-cuda retrain test check serve gate bench gpu-check gpu-pack docker-build verify-reproducible demo-clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +51,9 @@ gpu-check: node_modules/.setup ## on a GPU machine: build, parity, determinism, 
 
 gpu-pack: node_modules/.setup ## what gpu-check needs, Node included, in one archive for a machine without a network
 	@node bench/gpuPack.ts $(ARGS)
+
+docker-build: ## the image for training on a GPU (docker/README.md)
+	docker build --file docker/gpu.Dockerfile --tag sluice-gpu:$(VERSION) .
 
 verify-reproducible: setup ## runs with 1, 2 and 3 threads: the same artifact digest, or exit 1
 	@$(SLUICE) verify-reproducible $(options)
