@@ -168,6 +168,10 @@ export function countBarriers(): bigint {
   return counters[2]!;
 }
 
+/** Bytes of device memory, of which a GPU has 4 GiB otherwise. */
+export const limitDeviceMemory = (bytes: number): unknown =>
+  emulation('void slu_emulation_memory(int64_t bytes)', bytes);
+
 /** How many GPUs there are. */
 export const countGpus = (devices: number): unknown =>
   emulation('void slu_emulation_devices(int32_t devices)', devices);

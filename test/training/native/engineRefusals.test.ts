@@ -3,9 +3,16 @@
 
 import { expect } from 'chai';
 import { type ForeignFunction, openLibrary } from '../../../training/native/foreignCalls.ts';
-import { builtSluicePath } from '../../../training/native/index.ts';
+import {
+  countGpus,
+  cpu,
+  type Device,
+  gpu,
+  limitDeviceMemory,
+  withEmulatedGpu,
+} from './engineCase.ts';
 
-const [invalid, memory, nonFinite] = [-1, -2, -3];
+const [invalid, memory, nonFinite, noDevice] = [-1, -2, -3, -5];
 
 /** Fields of slu_tsmixer_config in their order, and a configuration that is accepted. */
 const fine = {
@@ -85,12 +92,19 @@ const prototypes = {
     'int slu_tsmixer_state(void *handle, int32_t member, int32_t direction, void *state, int64_t bytes)',
 } as const;
 
-describe('libsluice refuses', () => {
+for (const device of [cpu, gpu.fp32]) {
+  describe(`libsluice refuses on ${device.name}`, () => {
+    if (device !== cpu) withEmulatedGpu();
+    refusals(device);
+  });
+}
+
+function refusals(device: Device): void {
   let api: Record<keyof typeof prototypes, ForeignFunction>;
   let handle: bigint;
 
   before(() => {
-    const library = openLibrary(builtSluicePath());
+    const library = openLibrary(device.path);
     api = Object.fromEntries(
       Object.entries(prototypes).map(([name, text]) => [name, library.func(text)]),
     ) as typeof api;
@@ -352,6 +366,35 @@ describe('libsluice refuses', () => {
     }
   });
 
+  if (device === cpu) {
+    it('other devices than the one CPU, and TF32', () => {
+      for (const wrong of [{ device: 1 }, { device: -1 }, { precision: 1 }]) {
+        expectRefusal(create(wrong).code, [invalid, noDevice], JSON.stringify(wrong), 0n);
+      }
+    });
+  } else {
+    it('a GPU that is not there', () => {
+      for (const ordinal of [-1, 1, 2 ** 31 - 1]) {
+        expectRefusal(create({ device: ordinal }).code, [noDevice], `GPU ${ordinal}`, 0n);
+      }
+      countGpus(0);
+      expectRefusal(create({}).code, [noDevice], 'no GPU', 0n);
+      expect(sentence(0n)).to.match(/GPU/);
+    });
+
+    it('what the memory of the GPU does not hold, and goes on when it has more', () => {
+      expect(data()).to.equal(0);
+      limitDeviceMemory(1);
+      expectRefusal(create({}).code, [memory], 'another handle', 0n);
+      expectRefusal(data(), [memory], 'samples');
+      expectRefusal(train(all), [invalid, memory], 'a training of samples that are not there');
+      limitDeviceMemory(2 ** 30);
+      expect(state(0).bytes).to.deep.equal(begun());
+      expect(data()).to.equal(0);
+      expect(train(all)).to.equal(0);
+    });
+  }
+
   it('nothing afterwards: a handle that has refused still trains as one that has not', () => {
     expect(data()).to.equal(0);
     expectRefusal(train(all.with(0, -5)), [invalid], 'index');
@@ -363,4 +406,4 @@ describe('libsluice refuses', () => {
     expect(train(all, { toStep: 3 })).to.equal(0);
     expect(state(0).bytes).to.deep.equal(after);
   });
-});
+}
