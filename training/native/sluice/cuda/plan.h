@@ -12,20 +12,6 @@ constexpr int kMostStripes = 128;              // that a batch is divided into: 
 constexpr size_t kMostPartials = size_t(1) << 26; // floats of all stripes of a member
 constexpr size_t kSharedLimit = 163 * 1024;    // bytes of a block: what every GPU of sm_80 and sm_90 has
 
-/// Quotient and remainder by a number that is known beforehand (Granlund and Montgomery 1994), for n below 2^31.
-struct Divisor {
-  uint32_t by, factor;
-  int shift;
-
-  static Divisor of(int by) {
-    int log = 0;
-    while ((int64_t(1) << log) < by) ++log;
-    const int power = 31 + log;
-    return {uint32_t(by), by == 1 ? 0 : uint32_t(((uint64_t(1) << power) + by - 1) / by), power - 32};
-  }
-  __device__ __forceinline__ int of_index(int n) const { return by == 1 ? n : int(__umulhi(uint32_t(n), factor) >> shift); }
-};
-
 /// Where the packed matrices of a block lie, from its own beginning: each as it is and transposed.
 struct PackedBlock {
   size_t time, time_t, up, up_t, down, down_t, size;
@@ -36,6 +22,7 @@ struct Plan {
   int G;          // samples that a block works on at a time
   int LP, CP, FP; // tokens, channels and hidden numbers, up to a multiple of eight
   int HP, KP;     // horizon and columns of the output, likewise
+  int channel_lanes; // neighbouring threads that go over the channels of a token: a power of two
   bool resident;  // buffers lie in shared memory
   int stripes;    // of a whole batch
 
@@ -63,9 +50,6 @@ struct Plan {
   PackedBlock packed_block;
   size_t packed_head, packed_head_t, packed;
 
-  Divisor by_C, by_CP, by_LP, by_series; // series: G CP columns
-  Divisor by_F8, by_C8, by_L8;           // groups of eight that share a Philox block
-
   SLU_INLINE int groups_of(int64_t samples) const { return int((samples + G - 1) / G); }
   SLU_INLINE int stripes_of(int64_t samples) const {
     const int groups = groups_of(samples);
@@ -73,9 +57,9 @@ struct Plan {
   }
 };
 
-// Words of shared memory before the buffers: sums over the block, in two turns of a number for each warp and sample; the
+// Words of shared memory before the buffers: sums over the block, in two turns of two numbers for each warp and sample; the
 // factors of a norm; what a pass is over; slabs of products.
-constexpr int kScaleAt = 2 * kWarps * kMostSamples;
+constexpr int kScaleAt = 2 * kWarps * 2 * kMostSamples;
 constexpr int kGroupAt = kScaleAt + kMostSamples;
 constexpr int kSlabsAt = kGroupAt + kMostSamples + 12;
 
@@ -84,6 +68,7 @@ inline Plan plan_of(const Shape &s, int batch, size_t shared_limit) {
   p.shape = s;
   p.LP = up_to(s.L, 8), p.CP = up_to(s.C, 8), p.FP = up_to(s.F, 8);
   p.HP = up_to(s.H, 8), p.KP = up_to(s.columns(), 8);
+  for (p.channel_lanes = 8; p.channel_lanes < p.CP && p.channel_lanes < kThreads;) p.channel_lanes *= 2;
   p.token_row = p.CP + 4;
   p.hidden_row = p.FP + 4;
   const auto lay_out = [&](int G) {
@@ -145,9 +130,6 @@ inline Plan plan_of(const Shape &s, int batch, size_t shared_limit) {
   p.packed_head_t = take(s.flat ? 0 : Packed::floats(s.L, s.H));
   p.packed = at;
 
-  p.by_C = Divisor::of(s.C), p.by_CP = Divisor::of(p.CP), p.by_LP = Divisor::of(p.LP);
-  p.by_series = Divisor::of(p.G * p.CP);
-  p.by_F8 = Divisor::of(p.FP / 8), p.by_C8 = Divisor::of(p.CP / 8), p.by_L8 = Divisor::of(p.LP / 8);
   return p;
 }
 
