@@ -12,7 +12,7 @@ import {
   type RunSource,
 } from '../core/index.ts';
 import { openDatabase } from '../data/store/index.ts';
-import { gbdtWarnings, requireReproducible } from './gbdt/index.ts';
+import { gbdtWarnings, requireDevice, requireReproducible } from './gbdt/index.ts';
 import {
   builtLightgbmPath,
   findLightgbm,
@@ -124,7 +124,9 @@ function treesLibrary({ gbdt, baseline }: RetrainConfig, { progress }: CommandIo
   const cuda = [gbdt, baseline].find(({ device }) => device === 'cuda');
   const params = cuda ?? gbdt;
   for (const warning of gbdtWarnings(params)) progress.update(warning, 0);
-  return findLightgbm(builtLightgbmPath(params.device));
+  const library = findLightgbm(builtLightgbmPath(params.device));
+  requireDevice(library, params);
+  return library;
 }
 
 function withOptions(
