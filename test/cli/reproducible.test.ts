@@ -1,10 +1,10 @@
 // Same data, same config, same code: same bytes.
 
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { neuralConfig, smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
+import { neuralConfig, writeConfig } from '../training/retrain/smallConfig.ts';
 import { contentOf, documentOf, sluice } from './sluice.ts';
 
 describe('the command line: reproducibility', function () {
@@ -34,15 +34,5 @@ describe('the command line: reproducibility', function () {
     const retrained = documentOf(await sluice('retrain', ...common, '--out', out));
     expect((retrained.artifact as { digest: string }).digest).to.equal(digests![0]);
     expect(contentOf(join(out, 'models')).size).to.equal(6 + 7); // of the baseline and of the ensemble
-  });
-
-  it('is not looked for in trees that are grown on cuda', async () => {
-    const own = join(folder, 'cuda');
-    mkdirSync(own);
-    const small = smallConfig();
-    const config = writeConfig(own, { ...small, gbdt: { ...small.gbdt, device: 'cuda' } });
-    const ended = await sluice('verify-reproducible', '--config', config, '--out', own);
-    expect(ended.exit).to.equal(2);
-    expect(ended.stderr).to.match(/cannot be verified with gbdt\.device cuda.*config_invalid/);
   });
 });
