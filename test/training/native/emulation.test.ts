@@ -26,16 +26,21 @@ const flaws: Readonly<Record<string, RegExp>> = {
     /block \d, thread (63|0) writes word \d+ of device memory \d+ .*(which has 384 words|which another block of the launch wrote)/,
   'unwritten shared memory': /thread 6 reads word 7 of shared memory, which nobody has written/,
   'two barriers': /waits at a barrier while others wait at/,
-  'a thread ends':
-    /thread 40 ends while others wait at the barrier|waits at a barrier that threads which have ended never reach/,
+  'writer among readers':
+    /writes word 0 of shared memory, which several threads read without a barrier/,
+  'threads end':
+    /ends while others wait at the barrier|waits at a barrier that threads which have ended never reach/,
   'one round more': /waits at a barrier while others wait at/,
   'two blocks write':
     /writes word 0 of device memory \d+ .*, which another block of the launch wrote/,
   'two blocks, one reads':
     /(reads|writes) word 5 of device memory \d+ .*, which (nobody has written|another block of the launch (wrote|read))/,
-  'a lane stays away':
-    /thread (\d|[12]\d|3[01]) (waits at a barrier while others of its warp wait|exchanges in a warp of which others wait)/,
-  'a lane ends': /thread 33 ends while others|exchanges in a warp of which others have ended/,
+  'all blocks read, one writes':
+    /(reads|writes) word 6 of device memory \d+ .*, which another block of the launch (wrote|read)/,
+  'lanes stay away':
+    /waits at a barrier while others of its warp wait|exchanges in a warp of which others wait at the barrier/,
+  'lanes end':
+    /ends while others (of its warp )?wait at|(exchanges in a warp of which others|waits at a barrier that threads which) have ended/,
   'two exchanges': /exchanges in a warp of which others wait at/,
   'half of a warp': /exchanges with the lanes 0x0000ffff only, not with all of its warp/,
   misaligned:

@@ -36,9 +36,11 @@ enum class Flaw {
   kMisaligned,
   kTwoBarriers,
   kEnds,
+  kManyRead,
   kMoreRounds,
   kBlocksWrite,
   kBlocksRead,
+  kBlocksReadFirst,
   kLaneAway,
   kLaneEnds,
   kTwoExchanges,
@@ -54,7 +56,7 @@ template <Flaw flaw> __global__ void __launch_bounds__(kThreads) turn(Numbers p)
   const int next = (thread() + 1) % kThreads;
   if (flaw != Flaw::kUnwritten || thread() != 7) s[flaw == Flaw::kBeyondShared ? thread() + 1 : thread()] = p.x[number()];
   for (int round = 0; round < (flaw == Flaw::kMoreRounds && thread() == 3 ? 3 : 2); ++round) {
-    if (flaw == Flaw::kEnds && thread() == 40) return;
+    if (flaw == Flaw::kEnds && thread() >= 32) return;
     if (flaw == Flaw::kTwoBarriers && thread() < 32) __syncthreads();
     else if (flaw != Flaw::kNoBarrier) __syncthreads();
     const float mine = s[next];
@@ -63,6 +65,12 @@ template <Flaw flaw> __global__ void __launch_bounds__(kThreads) turn(Numbers p)
   }
   __syncthreads();
   if (flaw == Flaw::kAgreeing) s[0] = 1.0f;
+  if (flaw == Flaw::kManyRead) { // thread 0 reads first, and writes when its warp has read
+    float seen = thread() == 0 ? float(s[0]) : 0.0f;
+    seen += __shfl_sync(kWholeWarp, seen, 0) + (thread() == 0 ? 0.0f : float(s[0]));
+    seen = __shfl_sync(kWholeWarp, seen, 1);
+    if (thread() == 0) s[0] = seen;
+  }
   p.y[flaw == Flaw::kBeyondDevice ? number() + 1 : number()] = s[thread()];
 }
 
@@ -70,9 +78,9 @@ template <Flaw flaw> __global__ void __launch_bounds__(kThreads) turn(Numbers p)
 template <Flaw flaw> __global__ void __launch_bounds__(kThreads) sum(Numbers p) {
   Memory<float> s = shared_memory();
   float all = p.x[number()];
-  if (flaw == Flaw::kLaneEnds && thread() == 33) return;
+  if (flaw == Flaw::kLaneEnds && thread() >= 48) return;
   if (flaw == Flaw::kTwoExchanges && thread() == 1) all += __shfl_xor_sync(kWholeWarp, all, 16);
-  if (flaw != Flaw::kLaneAway || thread() != 5)
+  if (flaw != Flaw::kLaneAway || thread() % 32 < 16)
     for (int with = 16; with > 0; with /= 2) all += __shfl_xor_sync(flaw == Flaw::kFewLanes ? 0xFFFFu : kWholeWarp, all, with);
   if (thread() % kWarp == 0) s[thread() / kWarp] = all;
   __syncthreads();
@@ -80,6 +88,7 @@ template <Flaw flaw> __global__ void __launch_bounds__(kThreads) sum(Numbers p) 
   if (__syncthreads_or(thread() == 63 && all > 0.0f) == 0) return;
   const unsigned odd = __ballot_sync(kWholeWarp, thread() % 2);
   if (thread() == 0) p.y[flaw == Flaw::kBlocksWrite ? 0 : int(blockIdx.x)] = s[0] + s[1] + (odd == 0xAAAAAAAAu ? 0.0f : 1.0f);
+  if (flaw == Flaw::kBlocksReadFirst && thread() == 1 && p.y[kBlocks] == 0.0f && blockIdx.x == 4) p.y[kBlocks] = 1.0f;
   if (flaw == Flaw::kBlocksRead && thread() == 1 && blockIdx.x == 4) p.y[100] = p.y[5];
 }
 
@@ -193,6 +202,14 @@ Outcome freed() {
   return device.read(kNumbers);
 }
 
+/// All blocks read a word that one of them writes after it.
+Outcome read_by_blocks() {
+  Device device;
+  cudaMemset(device.y, 0, kNumbers * sizeof(float));
+  launch(sum<Flaw::kBlocksReadFirst>, dim3(kBlocks), kThreads, 2 * sizeof(float), device.stream, Numbers{device.x, device.y, 0.5f});
+  return device.read(kBlocks);
+}
+
 Outcome at_null() {
   Device device;
   launch(turn<Flaw::kNone>, dim3(kBlocks), kThreads, kThreads * sizeof(float), device.stream, Numbers{nullptr, device.y, 0.5f});
@@ -298,12 +315,14 @@ std::vector<Case> cases() {
       {"beyond device memory", turned<Flaw::kBeyondDevice>, {}},
       {"unwritten shared memory", turned<Flaw::kUnwritten>, {}},
       {"two barriers", turned<Flaw::kTwoBarriers>, {}},
-      {"a thread ends", turned<Flaw::kEnds>, {}},
+      {"writer among readers", turned<Flaw::kManyRead>, {}},
+      {"threads end", turned<Flaw::kEnds>, {}},
       {"one round more", turned<Flaw::kMoreRounds>, {}},
       {"two blocks write", summed<Flaw::kBlocksWrite>, {}},
       {"two blocks, one reads", summed<Flaw::kBlocksRead>, {}},
-      {"a lane stays away", summed<Flaw::kLaneAway>, {}},
-      {"a lane ends", summed<Flaw::kLaneEnds>, {}},
+      {"all blocks read, one writes", read_by_blocks, {}},
+      {"lanes stay away", summed<Flaw::kLaneAway>, {}},
+      {"lanes end", summed<Flaw::kLaneEnds>, {}},
       {"two exchanges", summed<Flaw::kTwoExchanges>, {}},
       {"half of a warp", summed<Flaw::kFewLanes>, {}},
       {"misaligned", reversed<Flaw::kMisaligned>, {}},

@@ -167,11 +167,13 @@ uint32_t draw() { // xorshift64*, Vigna 2016
   return uint32_t(m.chance * 0x2545F4914F6CDD1Dull >> 32);
 }
 
-/// Any of the bits that are set.
-int draw_bit(uint32_t bits) {
-  const unsigned turn = draw() % 32;
-  const uint32_t turned = turn == 0 ? bits : bits >> turn | bits << (32 - turn);
-  return (__builtin_ctz(turned) + turn) % 32;
+/// Below n.
+unsigned draw(unsigned n) { return unsigned(uint64_t(draw()) * n >> 32); }
+
+/// Any of the bits that are set, of the first n: the next from a drawn one on.
+int draw_bit(uint32_t bits, unsigned n) {
+  const uint32_t from = bits & (~0u << draw(n));
+  return __builtin_ctz(from ? from : bits);
 }
 
 Warp &warp_of(unsigned thread) { return block.warps[thread / kLanes]; }
@@ -182,10 +184,10 @@ uint32_t bit_of(unsigned thread) { return 1u << thread % kLanes; }
   unsigned warp = threadIdx.x / kLanes;
   while (block.warps[warp].ready == 0) {
     block.ready &= ~(1u << warp);
-    if (block.ready == 0) _longjmp(m.host, 1); // all have ended: whoever waits has been found in fault before
-    warp = draw_bit(block.ready);
+    if (block.ready == 0) _longjmp(m.host, 1); // all have ended
+    warp = draw_bit(block.ready, block.threads / kLanes);
   }
-  const int lane = draw_bit(block.warps[warp].ready);
+  const int lane = draw_bit(block.warps[warp].ready, kLanes);
   block.warps[warp].ready &= ~(1u << lane);
   threadIdx.x = warp * kLanes + lane;
   now.thread = uint16_t(threadIdx.x);
@@ -250,15 +252,16 @@ void begin_block(const Launch &launch, dim3 at) {
 /// Runs a block to its end or to a fault. @returns whether it ended well
 bool run_block(const Launch &launch, dim3 at) {
   begin_block(launch, at);
-  threadIdx.x = unsigned(draw_bit(block.ready)) * kLanes;
+  threadIdx.x = unsigned(draw_bit(block.ready, launch.threads / kLanes)) * kLanes;
   if (_setjmp(m.host) == 0) run_any();
+  if (m.fault.empty() && block.ended < block.threads) abort(); // whoever would wait for ever has been found in fault before
   return m.fault.empty();
 }
 
 std::vector<unsigned> shuffled(unsigned n) {
   std::vector<unsigned> order(n);
   for (unsigned i = 0; i < n; ++i) {
-    const unsigned j = draw() % (i + 1);
+    const unsigned j = draw(i + 1);
     order[i] = order[j];
     order[j] = i;
   }
