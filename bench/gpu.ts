@@ -22,7 +22,7 @@ import { createProtocol, type Protocol } from './gpu/protocol.ts';
 import { lookUnderSanitizer } from './gpu/sanitizer.ts';
 import { measureSpeed, type Plan } from './gpu/speed.ts';
 import { startTorch } from './gpu/torchPeer.ts';
-import { lookAtTrees } from './gpu/trees.ts';
+import { builtLearners, lookAtTrees } from './gpu/trees.ts';
 import { codeVersion, machine } from './harness.ts';
 
 const usage = `usage: node bench/gpu.ts [options]        (make gpu-check)
@@ -163,7 +163,8 @@ async function check(
       torch?.end();
     }
   }
-  if (wanted('trees')) await lookAtTrees(protocol, options.tiny ? 2000 : 500_000);
+  if (wanted('trees'))
+    await lookAtTrees(protocol, builtLearners, options.tiny ? 2000 : 500_000, 100);
   if (wanted('sanitizer')) {
     const each = Math.max(10, Math.min(90, leftMs() / 1000 / (4 * precisions.length)));
     await lookUnderSanitizer(protocol, path, precisions, Math.floor(each));

@@ -11,8 +11,10 @@ import { countGpus } from '../../bench/gpu/driver.ts';
 import { floorShares, stepBytes, stepFlop } from '../../bench/gpu/floors.ts';
 import { lookAtFp32, lookAtTf32 } from '../../bench/gpu/parity.ts';
 import { createProtocol, type Finding, type Protocol, pass } from '../../bench/gpu/protocol.ts';
+import { lookAtTrees } from '../../bench/gpu/trees.ts';
 import { projectPath } from '../../core/index.ts';
 import {
+  builtLightgbmPath,
   findSluice,
   type NativeTsmixerConfig,
   type NativeTsmixerMember,
@@ -139,6 +141,17 @@ describe('what the GPU check looks at', () => {
     await lookAtDeterminism(sound, cpu, [desk!], true);
     expect(failed(sound)).to.deep.equal([]);
     expect(sound.findings).to.have.length(6);
+  });
+
+  it('looks at trees of two libraries, and says which one is not built', async () => {
+    const protocol = quiet();
+    const learner = { path: builtLightgbmPath(), device: 'cpu' } as const;
+    await lookAtTrees(protocol, [learner, learner], 1000, 20);
+    expect(protocol.findings.map(({ verdict }) => verdict)).to.deep.equal(['PASS', 'PASS']);
+    const without = quiet();
+    await lookAtTrees(without, [learner, { path: '/nowhere.so', device: 'cuda' }], 10, 1);
+    expect(without.findings.map(({ verdict }) => verdict)).to.deep.equal(['SKIP', 'SKIP']);
+    expect(without.findings[0]!.detail).to.equal('not built: /nowhere.so');
   });
 
   it('turns what is thrown into a failure and goes on', async () => {
