@@ -29,6 +29,8 @@ describe('the command line: bad usage', function () {
     const { tsmixer, ...neural } = neuralConfig();
     const misspelt = { ...tsmixer, channels: ['log_retrun_1'] };
     writeConfig(folder, { ...neural, tsmixer: misspelt }, 'unknown-channel.json');
+    const onCuda = { ...smallConfig().gbdt, device: 'cuda' };
+    writeConfig(folder, { ...smallConfig(), gbdt: onCuda }, 'trees-on-cuda.json');
     const data = join(folder, 'data', 'market');
     mkdirSync(data, { recursive: true });
     mkdirSync(join(folder, 'empty'));
@@ -107,6 +109,42 @@ describe('the command line: bad usage', function () {
       says: /--engine.*native, tfjs/,
     },
     {
+      title: 'an unknown device',
+      args: retrain('--device', 'gpu'),
+      code: 'bad_usage',
+      says: /--device.*cpu, cuda, auto/,
+    },
+    {
+      title: 'an unknown precision',
+      args: ['train', 'tsmixer', '--precision', 'fp16', '--out', 'OUT'],
+      code: 'bad_usage',
+      says: /--precision.*tf32, fp32/,
+    },
+    {
+      title: 'a precision that a CPU does not have',
+      args: retrain('--precision', 'tf32'),
+      code: 'bad_usage',
+      says: /A CPU computes in fp32/,
+    },
+    {
+      title: 'a device that is not TensorFlow.js’s to choose',
+      args: ['train', 'tsmixer', '--engine', 'tfjs', '--device', 'cuda', '--out', 'OUT'],
+      code: 'bad_usage',
+      says: /engine native/,
+    },
+    {
+      title: 'a device for no network',
+      args: retrain('--config', 'FOLDER/config.json', '--device', 'cuda'),
+      code: 'bad_usage',
+      says: /tsmixer is null.*gbdt\.device/,
+    },
+    {
+      title: 'a comparison of what cannot be made again',
+      args: ['verify-reproducible', '--config', 'FOLDER/trees-on-cuda.json', '--out', 'OUT'],
+      code: 'config_invalid',
+      says: /gbdt\.device/,
+    },
+    {
       title: 'a training without a network in the config',
       args: ['train', 'tsmixer', '--config', 'FOLDER/config.json', '--out', 'OUT'],
       code: 'config_invalid',
@@ -176,6 +214,23 @@ describe('the command line: bad usage', function () {
     const left = filesBelow(out).filter((path) => !path.startsWith(join(out, 'db')));
     expect(left.filter((path) => !path.startsWith(join(out, 'keys')))).to.deep.equal([]);
     expect(existsSync(join(out, 'models'))).to.equal(false);
+  });
+
+  it('ends before any work where there is no GPU to train on, and says what is missing', async () => {
+    const place = join(folder, 'no-gpu');
+    const visible = process.env.CUDA_VISIBLE_DEVICES;
+    process.env.CUDA_VISIBLE_DEVICES = '-1';
+    try {
+      const ended = await sluice('train', 'tsmixer', '--device', 'cuda', '--out', place, '--json');
+      expect(ended.exit, ended.stderr).to.equal(1);
+      const { error } = errorSchema.parse(documentOf(ended));
+      expect(error.code).to.equal('tool_missing');
+      expect(error.message).to.match(/make native|GPU/);
+      expect(existsSync(place)).to.equal(false);
+    } finally {
+      if (visible === undefined) delete process.env.CUDA_VISIBLE_DEVICES;
+      else process.env.CUDA_VISIBLE_DEVICES = visible;
+    }
   });
 
   it('prints help with an example for every command, exit code 0', async () => {

@@ -27,6 +27,29 @@ describe('a manifest', () => {
     expect(found(() => {})).to.deep.equal([]);
   });
 
+  it('may tell what each part was trained by, on which device', () => {
+    const part: NonNullable<Manifest['engine']['parts']>[number] = {
+      part: 'network',
+      name: 'tsmixer_native',
+      version: '2-cuda-sm90-tf32',
+      device: 'cuda',
+      device_name: 'NVIDIA H200',
+      precision: 'tf32',
+      driver: '13.0',
+      reproducible: true,
+    };
+    const told = (...parts: NonNullable<Manifest['engine']['parts']>) =>
+      found((manifest) => {
+        manifest.engine = { ...manifest.engine, parts };
+      });
+    expect(told(part)).to.deep.equal([]);
+    expect(told({ ...part, part: 'trees', driver: null, device_name: null }, part)).to.deep.equal(
+      [],
+    );
+    expect(told().join()).to.match(/engine\.parts/);
+    expect(told({ ...part, device: 'tpu' as 'cuda' }).join()).to.match(/engine\.parts\.0\.device/);
+  });
+
   it('is refused without any one of its fields', () => {
     const names = Object.keys(manifestOf(files));
     expect(names).to.include.members([

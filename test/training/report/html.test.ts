@@ -5,6 +5,7 @@ import {
   type ArmReport,
   type RetrainReport,
   renderReport,
+  renderText,
 } from '../../../training/report/index.ts';
 
 const metrics: RunMetrics = {
@@ -215,6 +216,26 @@ describe('report: the HTML of a retrain', () => {
       expect(withNetwork).to.contain('<td>0.75 (chosen)</td><td>2.000</td>');
       expect(withNetwork).to.contain('>lambda 0.5<').and.to.contain('4,321 windows');
       expect(withNetwork).to.contain('&lt;i&gt;close&lt;/i&gt;').and.to.not.contain('<i>close');
+    });
+
+    it('says what trained the network, on which GPU, and nothing where a report is older', () => {
+      const engine = {
+        name: 'native',
+        version: '2-cuda-sm90-tf32',
+        device: 'cuda',
+        device_name: 'A <GPU>',
+        precision: 'tf32',
+        driver: '13.0',
+      } as const;
+      const told = { ...report, neural: { ...neural, engine }, ensemble };
+      const sentence = 'Trained by native 2-cuda-sm90-tf32 on A';
+      expect(renderReport(told)).to.contain(`${sentence} &lt;GPU&gt;, whose driver has CUDA 13.0.`);
+      expect(renderText(told, 'r.html')).to.contain(`${sentence} <GPU>`);
+      expect(withNetwork).to.not.contain('Trained by');
+      const onCpu = { ...engine, version: '2-avx2', device: 'cpu', driver: null } as const;
+      expect(renderText({ ...told, neural: { ...neural, engine: onCpu } }, 'r.html')).to.contain(
+        'Trained by native 2-avx2.\n',
+      );
     });
 
     it('shows what the teacher changed, and says so where that was not compared', () => {
