@@ -1,6 +1,7 @@
 // Goes through the whole ABI on shapes of every kind, for the sanitizers: built with them, a bad access, undefined
-// arithmetic or a race ends it. Its own checks are few, since the tests of training/native compare numbers: threads
-// and company change no byte, a stopped training goes on as if it had not been stopped, refusals change nothing.
+// arithmetic or a race ends it. Whatever computes (HALF) is gone through, in each precision that it offers. Its own
+// checks are few, since the tests of training/native compare numbers: threads and company change no byte, a stopped
+// training goes on as if it had not been stopped, refusals change nothing.
 #include "sluice.h"
 #include <atomic>
 #include <cmath>
@@ -21,6 +22,7 @@ void require(bool holds, const char *what, const slu_tsmixer *h = nullptr) {
 struct Case {
   int tokens, channels, hidden, blocks, horizon, head, kept, activation, revin, batch, loss, members;
   float dropout;
+  int precision = SLU_FP32;
 };
 
 constexpr int kRows = 150;
@@ -51,7 +53,7 @@ Numbers numbers_of(const Case &c) {
   return n;
 }
 
-slu_tsmixer *open(const Case &c, const Numbers &n, int threads, int first, int members) {
+slu_tsmixer_config config_of(const Case &c, int threads, int members) {
   slu_tsmixer_config config{};
   config.struct_bytes = sizeof config;
   config.members = members;
@@ -71,6 +73,12 @@ slu_tsmixer *open(const Case &c, const Numbers &n, int threads, int first, int m
   config.beta1 = 0.9f;
   config.beta2 = 0.999f;
   config.epsilon = 1e-8f;
+  config.precision = c.precision;
+  return config;
+}
+
+slu_tsmixer *open(const Case &c, const Numbers &n, int threads, int first, int members) {
+  const slu_tsmixer_config config = config_of(c, threads, members);
   std::vector<slu_tsmixer_member> own;
   for (int k = first; k < first + members; ++k) own.push_back({uint64_t(k + 1), 1e-3f, 0.01f, c.dropout, 0.5f, 1.0f, 0});
   slu_tsmixer *h = nullptr;
@@ -139,7 +147,7 @@ void check(const Case &c) {
 }
 
 /// Another thread watches and stops a training, which then goes on to the bytes of one that nobody stopped.
-void check_stopping(const Case &c) {
+void check_stopping(const Case &c, int64_t steps) {
   const Numbers n = numbers_of(c);
   slu_tsmixer *stopped = open(c, n, 2, 0, c.members), *whole = open(c, n, 2, 0, c.members);
   std::atomic<bool> ended{false};
@@ -147,16 +155,35 @@ void check_stopping(const Case &c) {
     while (!ended && slu_tsmixer_progress(stopped) < 3) std::this_thread::yield();
     slu_tsmixer_stop(stopped);
   });
-  const int code = train(stopped, n, c.members, 200);
+  const int code = train(stopped, n, c.members, steps);
   ended = true;
   other.join();
   require(code == SLU_STOPPED || code == SLU_OK, "stop", stopped);
-  int again = train(stopped, n, c.members, 200); // a stop that came after the end stops this one
-  if (again == SLU_STOPPED) again = train(stopped, n, c.members, 200);
-  require(again == SLU_OK && train(whole, n, c.members, 200) == SLU_OK, "go on", stopped);
+  int again = train(stopped, n, c.members, steps); // a stop that came after the end stops this one
+  if (again == SLU_STOPPED) again = train(stopped, n, c.members, steps);
+  require(again == SLU_OK && train(whole, n, c.members, steps) == SLU_OK, "go on", stopped);
   for (int k = 0; k < c.members; ++k) require(state_of(stopped, k) == state_of(whole, k), "stopping changed a byte");
   slu_tsmixer_free(stopped);
   slu_tsmixer_free(whole);
+}
+
+/// Whether this device computes in the case's precision.
+bool offers(const Case &c) {
+  const slu_tsmixer_config config = config_of(c, 1, 1);
+  const slu_tsmixer_member own{};
+  slu_tsmixer *h = nullptr;
+  const int code = slu_tsmixer_create(&config, &own, &h);
+  require(code == SLU_OK || (code == SLU_INVALID && c.precision != SLU_FP32), "create in a precision");
+  slu_tsmixer_free(h);
+  return code == SLU_OK;
+}
+
+void check_device() {
+  slu_device device{};
+  require(slu_device_info(0, &device) == SLU_INVALID, "a device of another library");
+  device.struct_bytes = sizeof device;
+  for (int away : {-1, 4096}) require(slu_device_info(away, &device) == SLU_NO_DEVICE, "a device that is not there");
+  require(slu_device_info(0, &device) == SLU_OK && device.processors >= 1 && device.name[0], "device 0");
 }
 
 } // namespace
@@ -170,10 +197,19 @@ int main() {
       {9, 17, 6, 1, 2, SLU_HEAD_TEMPORAL, 17, SLU_RELU, 0, 150, SLU_HUBER, 1, 0.5f},
       {32, 16, 32, 2, 1, SLU_HEAD_FLAT, 16, SLU_RELU, 0, 64, SLU_MSE, 2, 0.1f},
   };
-  for (const char *path : {"portable", "neon", "avx2", "wide", "avx512"}) {
+  int sound = 0;
+  for (const char *path : {"portable", "neon", "avx2", "wide", "avx512", "cuda", "emulated"}) {
     if (slu_use(path) != SLU_OK) continue;
-    for (const Case &c : cases) check(c);
-    check_stopping(cases[1]);
+    require(std::strcmp(slu_path(), path) == 0, "the path that was chosen");
+    check_device();
+    for (Case c : cases)
+      for (int precision : {SLU_FP32, SLU_TF32}) {
+        c.precision = precision;
+        if (offers(c)) check(c);
+      }
+    check_stopping(cases[1], std::strcmp(path, "emulated") == 0 ? 20 : 200); // an emulated step takes 0.1 s
     std::printf("%s: sound\n", path);
+    ++sound;
   }
+  return sound > 0 ? 0 : 1;
 }
