@@ -65,9 +65,13 @@ export async function startTorch(python: string): Promise<TorchPeer | null> {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (request: Answer): Promise<Answer> => {
     child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await Promise.race([lines.next(), ended]);
-    if (done === true) return ended;
-    const answer = JSON.parse(value) as Answer;
+    let line = '';
+    while (!line.startsWith('{')) {
+      const { value, done } = await Promise.race([lines.next(), ended]);
+      if (done === true) return ended;
+      line = value; // what a compiler prints is no answer
+    }
+    const answer = JSON.parse(line) as Answer;
     if (typeof answer.error === 'string') throw new Error(answer.error);
     return answer;
   };

@@ -77,6 +77,10 @@ class Training:
             y = targets[index] if flat else series[end[:, None] + future].flatten(1)
             return (model(x) - y).square().mean()
 
+        for constant in (series, ends, targets, window, future):
+            if constant is not None:  # or a CUDA graph would copy it at every step
+                torch._dynamo.mark_static_address(constant)
+
         options = dict(fused=True, capturable=True) if CUDA else {}
         self.optimiser = torch.optim.AdamW(model.parameters(), o["rate"], weight_decay=o["decay"], **options)
         self.parameters, self.clip = list(model.parameters()), o["clip"]
