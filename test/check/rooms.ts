@@ -40,6 +40,10 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'training/report': [...data, ...models, ...fitting],
   'training/main.ts': [...data, ...models, ...fitting, 'training/retrain', 'training/report'],
   'training/retrain': [...data, ...models, ...fitting, 'training/report'],
+  'hpo/study': ['core'],
+  'hpo/sample': ['core', 'hpo/study'],
+  'hpo/prune': ['core', 'hpo/study'],
+  'hpo/storage': ['core', 'data/store', 'hpo/study'],
   'serving/release': ['core', 'models/artifact', 'models/backtest', 'models/evaluate'],
   'serving/load': ['core', 'models/artifact', 'models/score'],
   'serving/route': [
