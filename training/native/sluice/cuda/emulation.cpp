@@ -20,6 +20,7 @@ using Works = std::vector<Work>;
 } // namespace
 
 struct CUstream_st {
+  bool apart = false; // cudaStreamNonBlocking: not in order with the default stream
   std::deque<Work> waiting;
   uint64_t given = 0, done = 0;
   std::unique_ptr<Works> captured; // while it captures
@@ -95,6 +96,11 @@ void drain(cudaStream_t stream, uint64_t until = UINT64_MAX) {
 void drain_all() {
   for (cudaStream_t stream : device.streams) drain(stream);
 }
+/// What the default stream waits for, and what waits for it.
+void drain_ordered() {
+  for (cudaStream_t stream : device.streams)
+    if (!stream->apart) drain(stream);
+}
 
 bool any_captures() {
   for (cudaStream_t stream : device.streams)
@@ -105,6 +111,8 @@ bool any_captures() {
 cudaError_t give(cudaStream_t stream, Work work) {
   if (stream->captured) stream->captured->push_back(std::move(work));
   else {
+    if (stream == &device.default_stream) drain_ordered();
+    else if (!stream->apart) drain(&device.default_stream);
     stream->waiting.push_back(std::move(work));
     ++stream->given;
   }
@@ -120,11 +128,11 @@ template <class Call> cudaError_t call_on(cudaStream_t stream, const Call &what)
   });
 }
 
-/// A call that waits for the device, and must not come while work is captured.
+/// A call that waits for the default stream, and must not come while work is captured.
 template <class Call> cudaError_t call_waiting(const Call &what) {
   return call([&] {
     if (any_captures()) return refuse(cudaErrorStreamCaptureUnsupported, "a call that waits came while a stream captures");
-    drain_all();
+    drain_ordered();
     return what();
   });
 }
@@ -364,7 +372,10 @@ cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
   });
 }
 cudaError_t cudaDeviceSynchronize() {
-  return call_waiting([] { return cudaSuccess; });
+  return call_waiting([] {
+    drain_all();
+    return cudaSuccess;
+  });
 }
 cudaError_t cudaGetLastError() {
   const std::lock_guard<std::mutex> one(device.lock);
@@ -422,9 +433,10 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   });
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags) {
   return call([&] {
     device.streams.insert(*out = new CUstream_st);
+    (*out)->apart = flags == cudaStreamNonBlocking;
     return cudaSuccess;
   });
 }

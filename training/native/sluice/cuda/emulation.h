@@ -6,6 +6,9 @@
 // A fault ends the kernel; its sentence is what cudaGetErrorString says from then on (slu_emulation_reset ends that).
 // The names in the global namespace are CUDA's; what is here of them behaves as NVIDIA documents it, and the rest is not
 // here. Work given to a stream is done as late as a program may count on: when it waits for it.
+//
+// Not seen: two streams that touch the same memory, more threads than __launch_bounds__ says, bounds of arrays of a
+// thread's own (-fsanitize=bounds sees those), kernels that never end, and everything about speed.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -422,6 +425,8 @@ extern "C" {
 struct slu_emulation_counters {
   uint64_t launches, blocks, barriers, exchanges, reads, writes; // barriers of blocks, exchanges of warps, words
 };
+
+// None of these while another call runs.
 
 /// Decides the order of blocks and threads from the next launch on.
 void slu_emulation_seed(uint64_t);

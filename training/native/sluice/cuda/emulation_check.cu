@@ -280,6 +280,18 @@ Outcome pinned(bool wait) {
   return outcome;
 }
 
+/// cudaMemcpy waits for streams, but not for one that is apart.
+Outcome copied_beside(unsigned flags) {
+  Device device;
+  cudaStream_t beside;
+  cudaStreamCreateWithFlags(&beside, flags);
+  launch(turn<Flaw::kNone>, dim3(kBlocks), kThreads, kThreads * sizeof(float), beside, Numbers{device.x, device.y, 0.5f});
+  std::vector<float> y(kNumbers);
+  const cudaError_t code = cudaMemcpy(y.data(), device.y, kNumbers * sizeof(float), cudaMemcpyDeviceToHost);
+  cudaStreamDestroy(beside);
+  return {code, y};
+}
+
 Outcome freed_twice() {
   float *memory;
   cudaMalloc(&memory, 16);
@@ -308,6 +320,8 @@ std::vector<Case> cases() {
       {"replayed", replayed, expect_replayed()},
       {"pinned", [] { return pinned(true); }, numbers()},
       {"all shared memory", [] { return much_shared(227 * 1024, 227 * 1024); }, expect_turned()},
+      {"copied after", [] { return copied_beside(cudaStreamDefault); }, expect_turned()},
+      {"copied without waiting", [] { return copied_beside(cudaStreamNonBlocking); }, {}},
       {"no barrier", turned<Flaw::kNoBarrier>, {}},
       {"no barrier after reading", turned<Flaw::kAfterRead>, {}},
       {"agreeing writers", turned<Flaw::kAgreeing>, {}},
