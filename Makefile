@@ -5,13 +5,13 @@ SLUICE = node sluice.ts
 VERSION = $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 OUT ?= artifacts
 CONFIG ?= configs/default.json
-options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE))
+options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE)) $(if $(PRECISION),--precision $(PRECISION))
 
 .PHONY: help setup native native-cuda retrain test check serve gate bench gpu-check gpu-pack docker-build verify-reproducible demo-clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CONFIG=FILE DATA=DIR OUT=DIR DEVICE=auto|cpu ARTIFACT=DIR PORT=N'
+	@echo '  variables: CONFIG=FILE DATA=DIR OUT=DIR DEVICE=cpu|cuda|auto PRECISION=tf32|fp32 ARTIFACT=DIR PORT=N'
 
 setup: node_modules/.setup native ## install what the project needs (npm ci, native libraries)
 

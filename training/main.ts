@@ -36,6 +36,7 @@ import {
   type TrainedArtifact,
   trainNetwork,
 } from './retrain/index.ts';
+import type { TsmixerEngine } from './tsmixer/index.ts';
 
 /** Options of `retrain`. */
 export interface RetrainOptions extends EngineOptions {
@@ -55,7 +56,8 @@ export async function retrain(
   io: CommandIo,
   judge: Judge,
 ): Promise<CommandResult> {
-  const { report, htmlPath } = await retrainOnce(options, io, judge, options.out);
+  const tools = toolsOf(options, io);
+  const { report, htmlPath } = await retrainOnce(options, io, judge, tools, options.out);
   return { json: resultOf(report, htmlPath), text: renderText(report, htmlPath), exit: 0 };
 }
 
@@ -69,6 +71,7 @@ export async function verifyReproducible(
 ): Promise<CommandResult> {
   const { gbdt, baseline } = readRetrainConfig(options.config);
   for (const trees of [gbdt, baseline]) requireReproducible(trees);
+  const tools = toolsOf(options, io);
   const digests: string[] = [];
   const asOf = options.asOf ?? io.clock();
   const folder = mkdtempSync(join(tmpdir(), 'sluice-reproducible-'));
@@ -76,7 +79,8 @@ export async function verifyReproducible(
     for (const threads of threadCounts) {
       const out = join(folder, `threads-${threads}`);
       const once = { ...options, threads, asOf };
-      digests.push((await retrainOnce(once, io, judge, out, 'embedded')).report.artifact.digest);
+      const { report } = await retrainOnce(once, io, judge, tools, out, 'embedded');
+      digests.push(report.artifact.digest);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -89,16 +93,29 @@ export async function verifyReproducible(
   return { json: { ok, threads: threadCounts, digests }, text, exit: ok ? 0 : 1 };
 }
 
+/** What fits trees and network. */
+interface Tools {
+  readonly library: LightgbmLibrary;
+  /** null without a network */
+  readonly engine: TsmixerEngine | null;
+}
+
+/** Finds both, or says what is missing, before any work. */
+function toolsOf(options: RetrainOptions, io: CommandIo): Tools {
+  const config = readRetrainConfig(options.config);
+  const engine = chooseEngine(config.tsmixer, options, io.progress);
+  return { library: treesLibrary(config, io), engine };
+}
+
 async function retrainOnce(
   options: RetrainOptions,
   io: CommandIo,
   judge: Judge,
+  { library, engine }: Tools,
   out: string,
   database: 'chosen' | 'embedded' = 'chosen',
 ) {
   const config = withOptions(readRetrainConfig(options.config), options);
-  const library = treesLibrary(config, io);
-  const engine = chooseEngine(config.tsmixer, options, io.progress);
   const url = database === 'embedded' ? undefined : io.env.DATABASE_URL;
   const db = await openDatabase({ url, folder: join(out, 'db'), clock: io.clock });
   try {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { SluiceError } from '../../../core/index.ts';
+import { tsmixerParameterCount } from '../../../models/score/index.ts';
 import {
   builtLightgbmPath,
   builtSluicePath,
@@ -12,7 +13,17 @@ import {
   type NativeWatch,
   sluiceInfo,
 } from '../../../training/native/index.ts';
-import { allSamples, caseSamples, type EngineCase, member, openCase } from './engineCase.ts';
+import {
+  allSamples,
+  caseSamples,
+  countGpus,
+  cpu,
+  type EngineCase,
+  gpu,
+  member,
+  openCase,
+  withEmulatedGpu,
+} from './engineCase.ts';
 
 const shape = {
   nTokens: 3,
@@ -84,6 +95,38 @@ describe('findSluice', () => {
     expect(() => library.deviceInfo(1))
       .to.throw(SluiceError, /device 1/)
       .with.property('code', 'tool_missing');
+  });
+});
+
+describe('the library for GPUs, emulated', () => {
+  withEmulatedGpu();
+
+  it('tells of its GPU, and in one sentence that there is none', () => {
+    const library = findSluice(builtSluicePath('emulated'));
+    expect(library.kernels).to.equal('emulated');
+    expect(library.deviceInfo(0)).to.deep.equal({
+      name: 'emulated GPU',
+      capability: 90,
+      processors: 4,
+      driver: 13_000,
+      runtime: 13_000,
+      memoryBytes: 2 ** 32,
+    });
+    countGpus(0);
+    expect(() => library.deviceInfo(0))
+      .to.throw(SluiceError, /GPU/)
+      .with.property('code', 'tool_missing');
+  });
+
+  it('lies beside that of the CPU in one process', () => {
+    const [here, there] = [cpu, gpu.fp32].map((device) => {
+      const engine = openCase(problem, undefined, {}, device);
+      const gradient = new Float32Array(tsmixerParameterCount(shape));
+      const loss = engine.gradient(0, allSamples(2), 0, gradient);
+      return { engine, loss };
+    });
+    expect(there!.loss).to.be.closeTo(here!.loss, 1e-5 * here!.loss);
+    for (const { engine } of [here!, there!]) engine.free();
   });
 });
 
