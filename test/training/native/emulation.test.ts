@@ -57,7 +57,7 @@ const flaws: Readonly<Record<string, RegExp>> = {
   'half a warp of threads': /has 48 threads a block: no whole warps/,
   'waited in a capture': /a stream that captures was waited for/,
   'pinned, not waited for': /^wrong /,
-  'copied without waiting': /a copy to the host reads word 0 of .*, which nobody has written/,
+  'copied too early': /a copy to the host reads word 0 of .*, which nobody has written/,
   'freed twice': /freed is what was not allocated, or has been freed before/,
   'too far': /a memset of 1536 bytes at byte 4 of device memory \d+ .*, which has 1536 bytes/,
   'no device': /no device is here/,

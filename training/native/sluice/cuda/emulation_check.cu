@@ -321,7 +321,7 @@ std::vector<Case> cases() {
       {"pinned", [] { return pinned(true); }, numbers()},
       {"all shared memory", [] { return much_shared(227 * 1024, 227 * 1024); }, expect_turned()},
       {"copied after", [] { return copied_beside(cudaStreamDefault); }, expect_turned()},
-      {"copied without waiting", [] { return copied_beside(cudaStreamNonBlocking); }, {}},
+      {"copied too early", [] { return copied_beside(cudaStreamNonBlocking); }, {}},
       {"no barrier", turned<Flaw::kNoBarrier>, {}},
       {"no barrier after reading", turned<Flaw::kAfterRead>, {}},
       {"agreeing writers", turned<Flaw::kAgreeing>, {}},
