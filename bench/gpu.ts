@@ -18,7 +18,7 @@ import { networks, type Place, tinyNetworks } from './gpu/cases.ts';
 import { lookAtDeterminism } from './gpu/determinism.ts';
 import { countGpus, driverVersion } from './gpu/driver.ts';
 import { lookAtFp32, lookAtTf32 } from './gpu/parity.ts';
-import { createProtocol, type Protocol } from './gpu/protocol.ts';
+import { createProtocol, type Protocol, pass, skip } from './gpu/protocol.ts';
 import { lookUnderSanitizer } from './gpu/sanitizer.ts';
 import { measureSpeed, type Plan } from './gpu/speed.ts';
 import { startTorch } from './gpu/torchPeer.ts';
@@ -153,11 +153,13 @@ async function check(
     const torch = await startTorch(options.python);
     try {
       protocol.record('torch', torch === null ? null : torch.info);
-      if (torch === null) say(`SKIP  torch: ${options.python} has none: PyTorch is not measured`);
+      if (torch === null) {
+        await protocol.look('torch', options.python, () => skip('it has no torch: not measured'));
+      }
       await protocol.look('speed', 'measured', async () => {
         const deadlineMs = nowMs() + 0.75 * leftMs();
         await measureSpeed(protocol, precisions.map(on), torch, planOf(options, deadlineMs));
-        return { verdict: 'PASS', detail: 'in the file' };
+        return pass('in the file');
       });
     } finally {
       torch?.end();

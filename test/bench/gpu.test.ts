@@ -94,6 +94,19 @@ describe('the GPU check', () => {
     expect(readdirSync(folder)).to.deep.equal([]);
   });
 
+  it('has the steps that its page tells of', () => {
+    const { stdout } = gpuCheck('--help');
+    const steps = /--only STEPS +of ([\w,]+);/.exec(stdout)![1]!.split(',');
+    const page = readFileSync(projectPath('docs', 'gpu.md'), 'utf8');
+    const table = page.slice(page.indexOf('| step |')).split('\n\n')[0]!;
+    const rows = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, step]) => step);
+    expect(rows).to.deep.equal(steps);
+    for (const [, option] of page.matchAll(/ARGS='?(--\w+)/g)) {
+      const program = option === '--lightgbm' ? projectPath('bench', 'gpuPack.ts') : null;
+      expect(program === null ? stdout : readFileSync(program, 'utf8')).to.include(option);
+    }
+  });
+
   it('refuses a step that it does not have', () => {
     const { status, stderr } = gpuCheck('--only', 'parity,luck');
     expect(status).to.equal(2);
