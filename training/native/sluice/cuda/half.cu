@@ -264,8 +264,7 @@ public:
     table_.first.put(state.first, member * parameters(), parameters());
     table_.second.put(state.second, member * parameters(), parameters());
     const Packing packing{plan_, table_.parameters.get() + member * parameters(), table_.packed.get() + member * plan_.packed};
-    const unsigned blocks = unsigned((parameters() + kUpdateThreads - 1) / kUpdateThreads);
-    check(launch(kernels_.pack, dim3(blocks), kUpdateThreads, 0, stream_, packing), "laying out weights");
+    check(launch(kernels_.pack, dim3(chunks()), kChunk, 0, stream_, packing), "laying out weights");
     stream_.wait();
   }
 
@@ -282,7 +281,7 @@ private:
   };
   struct Tables { // as Table has them; progress: steps [members], halted
     Buffer<float> parameters, first, second, gradient, packed, partials, own, adamw, scratch;
-    Buffer<double> losses, squares, seen_loss, step_loss, loss_scratch;
+    Buffer<double> losses, squares, judged, seen_loss, step_loss, loss_scratch;
     Buffer<int64_t> progress, seen;
     Buffer<uint32_t> chance, active;
     Buffer<int32_t> verdict;
@@ -324,7 +323,8 @@ private:
     table_.scratch = Buffer<float>(blocks_ * plan_.scratch);
     table_.loss_scratch = Buffer<double>(size_t(blocks_) * kWarps);
     table_.losses = Buffer<double>(K * plan_.stripes);
-    table_.squares = Buffer<double>(K * chunks() * kUpdateWarps);
+    table_.squares = Buffer<double>(K * chunks() * kChunkWarps);
+    table_.judged = Buffer<double>(2 * K * kChunkWarps);
     table_.step_loss = Buffer<double>(K);
     table_.adamw = Buffer<float>(4 * K);
     table_.seen = zeros<int64_t>(K);
@@ -349,7 +349,7 @@ private:
     Table t{};
     t.parameters = table_.parameters.get(), t.first = table_.first.get(), t.second = table_.second.get();
     t.gradient = table_.gradient.get(), t.packed = table_.packed.get(), t.partials = table_.partials.get();
-    t.losses = table_.losses.get(), t.squares = table_.squares.get();
+    t.losses = table_.losses.get(), t.squares = table_.squares.get(), t.judged = table_.judged.get();
     t.steps = table_.progress.get(), t.halted = table_.progress.get() + config_.members;
     t.seen = table_.seen.get(), t.seen_loss = table_.seen_loss.get(), t.step_loss = table_.step_loss.get();
     t.own = table_.own.get(), t.chance = table_.chance.get(), t.adamw = table_.adamw.get();
@@ -390,7 +390,7 @@ private:
     check(launch(kernels_.learn, dim3(std::min(tasks, blocks_)), kThreads, plan_.shared_bytes, stream_, step), "starting a step");
   }
   void launch_over_chunks(void (*kernel)(Step), const Step &step) const {
-    check(launch(kernel, dim3(chunks(), config_.members), kUpdateThreads, 0, stream_, step), "starting a step");
+    check(launch(kernel, dim3(chunks(), config_.members), kChunk, 0, stream_, step), "starting a step");
   }
 
   /// Replays a step's graph so many times. False if it was asked to stop before.
@@ -399,7 +399,7 @@ private:
       for (int i = 0; i < kStepsOfGraph; ++i) {
         launch_learn(step);
         launch_over_chunks(reduce, step);
-        check(launch(judge, dim3(config_.members), kWarp, 0, stream_, step), "starting a step");
+        check(launch(judge, dim3(config_.members), kChunk, 0, stream_, step), "starting a step");
         launch_over_chunks(kernels_.update, step);
       }
     });

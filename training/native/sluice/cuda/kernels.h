@@ -2,17 +2,16 @@
 // gradient, `reduce` adds the stripes, `judge` decides on the update, `update` makes it. They are the same for every
 // step, since all that changes from step to step lies in device memory: a step is one part of a CUDA graph.
 //
-// Floors of a step in bytes moved, for P parameters and S stripes of a member: reduce reads 4 S P and writes 4 P; update
-// reads 16 P and writes 12 P, and 8 for each weight of a matrix. judge moves nothing to speak of. Floors of learn: network.h.
+// Floors of a step in bytes moved, for P parameters and S stripes of a member: reduce reads 4 S P and writes 4 P; judge
+// reads P / 4; update reads 16 P and writes 12 P, and 8 for each weight of a matrix. Floors of learn: network.h.
 #pragma once
 #include "cuda/network.h"
 #include <cfloat>
 
 namespace sluice {
 
-constexpr int kUpdateThreads = 256;
-constexpr int kUpdateWarps = kUpdateThreads / kWarp;
-constexpr int kChunk = 1024; // parameters of a block of reduce and update
+constexpr int kChunk = 256; // parameters of a block of reduce and update, and its threads; those of judge too
+constexpr int kChunkWarps = kChunk / kWarp;
 
 /// What judge says of a member's step. A bad verdict stands until the host has read it.
 enum Verdict : int32_t { kIdle = 0, kUpdate = 1, kBadLoss = 2, kBadGradient = 3 };
@@ -23,7 +22,8 @@ struct Table {
   Memory<float> packed;                              // [members, plan.packed]
   Memory<float> partials;                            // [members, S, P]
   Memory<double> losses;                             // [members, S]
-  Memory<double> squares;                            // [members, chunks, kUpdateWarps]
+  Memory<double> squares;                            // [members, chunks, kChunkWarps]
+  Memory<double> judged;                             // [members, 2, kChunkWarps] sums of judge's warps
   Memory<int64_t> steps;                             // [members]
   Memory<int64_t> seen;                              // [members] samples that the call looked at
   Memory<double> seen_loss;                          // [members] sum over them of their loss
@@ -105,48 +105,51 @@ __global__ void __launch_bounds__(kThreads, 1) learn(const __grid_constant__ Ste
 }
 
 /// Adds the stripes of a chunk of a member's gradient in their order, and the squares of the sums.
-__global__ void __launch_bounds__(kUpdateThreads) reduce(const __grid_constant__ Step p) {
+__global__ void __launch_bounds__(kChunk) reduce(const __grid_constant__ Step p) {
   if (p.table.halted[0] != 0) return;
   const int k = int(blockIdx.y), chunk = int(blockIdx.x);
   if (!p.moving(k)) return;
-  const size_t P = p.plan.shape.parameters();
-  const int stripes = p.plan.stripes_of(p.count(p.step(k)));
-  const Memory<const float> partials = p.table.partials + size_t(k) * p.plan.stripes * P;
-  double squares = 0;
-#pragma unroll
-  for (int i = 0; i < kChunk / kUpdateThreads; ++i) {
-    const size_t at = size_t(chunk) * kChunk + i * kUpdateThreads + threadIdx.x;
-    if (at >= P) break;
-    float sum = partials[at];
-#pragma unroll 8
-    for (int stripe = 1; stripe < stripes; ++stripe) sum += partials[stripe * P + at];
+  const size_t P = p.plan.shape.parameters(), at = size_t(chunk) * kChunk + threadIdx.x;
+  float sum = 0;
+  if (at < P) {
+    const int stripes = p.plan.stripes_of(p.count(p.step(k)));
+    const Memory<const float> partials = p.table.partials + (size_t(k) * p.plan.stripes * P + at);
+#pragma unroll 16
+    for (int stripe = 0; stripe < stripes; ++stripe) sum += partials[stripe * P];
     p.table.gradient[k * P + at] = sum;
-    squares += double(sum) * sum;
   }
-  squares = sum_over_warp(squares);
-  if (lane_of() == 0) p.table.squares[(size_t(k) * p.chunks + chunk) * kUpdateWarps + warp_of()] = squares;
+  const double squares = sum_over_warp(double(sum) * sum);
+  if (lane_of() == 0) p.table.squares[(size_t(k) * p.chunks + chunk) * kChunkWarps + warp_of()] = squares;
 }
 
 /// Decides on a member's step, from the sums of its loss and of the squares of its gradient.
-__global__ void __launch_bounds__(kWarp) judge(const __grid_constant__ Step p) {
+__global__ void __launch_bounds__(kChunk) judge(const __grid_constant__ Step p) {
   if (p.table.halted[0] != 0) return;
   const int k = int(blockIdx.x);
-  const bool moving = p.moving(k);
-  const int64_t step = p.table.steps[k];
-  double loss = 0, squares = 0;
-  if (moving) {
-    const int stripes = p.plan.stripes_of(p.count(step));
-    for (int i = lane_of(); i < stripes; i += kWarp) loss += p.table.losses[k * p.plan.stripes + i];
-#pragma unroll 4
-    for (int i = lane_of(); i < p.chunks * kUpdateWarps; i += kWarp)
-      squares += p.table.squares[size_t(k) * p.chunks * kUpdateWarps + i];
+  if (!p.moving(k)) {
+    if (threadIdx.x == 0) p.table.verdict[k] = kIdle;
+    return;
   }
+  const int64_t step = p.table.steps[k];
+  const int stripes = p.plan.stripes_of(p.count(step));
+  const Memory<double> judged = p.table.judged + 2 * kChunkWarps * k;
+  double loss = 0, squares = 0;
+  for (int i = int(threadIdx.x); i < stripes; i += kChunk) loss += p.table.losses[k * p.plan.stripes + i];
+#pragma unroll 4
+  for (int i = int(threadIdx.x); i < p.chunks * kChunkWarps; i += kChunk)
+    squares += p.table.squares[size_t(k) * p.chunks * kChunkWarps + i];
   loss = sum_over_warp(loss);
   squares = sum_over_warp(squares);
+  if (lane_of() == 0) {
+    judged[warp_of()] = loss;
+    judged[kChunkWarps + warp_of()] = squares;
+  }
+  __syncthreads();
   if (threadIdx.x != 0) return;
+  loss = squares = 0;
+  for (int w = 0; w < kChunkWarps; ++w) loss += judged[w], squares += judged[kChunkWarps + w];
   // a square beyond float32 would end in the second moments
-  p.table.verdict[k] = !moving ? kIdle : !(fabs(loss) <= DBL_MAX) ? kBadLoss : !(squares < FLT_MAX) ? kBadGradient : kUpdate;
-  if (!moving) return;
+  p.table.verdict[k] = !(fabs(loss) <= DBL_MAX) ? kBadLoss : !(squares < FLT_MAX) ? kBadGradient : kUpdate;
   p.table.step_loss[k] = loss;
   const float rate = p.table.own[4 * k] * p.schedule[step < p.n_schedule ? step : p.n_schedule - 1];
   const float clip = p.table.own[4 * k + 3];
@@ -158,27 +161,23 @@ __global__ void __launch_bounds__(kWarp) judge(const __grid_constant__ Step p) {
 }
 
 /// AdamW on a chunk of a member's parameters, unless any member's step is bad.
-template <bool Tf32> __global__ void __launch_bounds__(kUpdateThreads) update(const __grid_constant__ Step p) {
+template <bool Tf32> __global__ void __launch_bounds__(kChunk) update(const __grid_constant__ Step p) {
   const int k = int(blockIdx.y), chunk = int(blockIdx.x);
   int bad = 0;
-  for (int i = int(threadIdx.x); i < p.members; i += kUpdateThreads) bad |= p.table.verdict[i] >= kBadLoss;
+  for (int i = int(threadIdx.x); i < p.members; i += kChunk) bad |= p.table.verdict[i] >= kBadLoss;
   const bool first = chunk == 0 && threadIdx.x == 0;
   if (__syncthreads_or(bad)) {
     if (first && k == 0) p.table.halted[0] = 1;
     return;
   }
   if (p.table.verdict[k] != kUpdate) return;
-  const size_t P = p.plan.shape.parameters();
-  const float decay = p.table.adamw[4 * k], step_size = p.table.adamw[4 * k + 1];
-  const float second_scale = p.table.adamw[4 * k + 2], gradient_scale = p.table.adamw[4 * k + 3];
-  const float rest1 = 1 - p.beta1, rest2 = 1 - p.beta2;
-#pragma unroll
-  for (int i = 0; i < kChunk / kUpdateThreads; ++i) {
-    const size_t at = size_t(chunk) * kChunk + i * kUpdateThreads + threadIdx.x;
-    if (at >= P) break;
-    const size_t place = k * P + at;
+  const size_t P = p.plan.shape.parameters(), at = size_t(chunk) * kChunk + threadIdx.x, place = k * P + at;
+  if (at < P) {
+    const float decay = p.table.adamw[4 * k], step_size = p.table.adamw[4 * k + 1];
+    const float second_scale = p.table.adamw[4 * k + 2], gradient_scale = p.table.adamw[4 * k + 3];
     const float d = p.table.gradient[place] * gradient_scale;
-    const float one = p.beta1 * p.table.first[place] + rest1 * d, two = p.beta2 * p.table.second[place] + rest2 * d * d;
+    const float one = p.beta1 * p.table.first[place] + (1 - p.beta1) * d;
+    const float two = p.beta2 * p.table.second[place] + (1 - p.beta2) * d * d;
     const float value = p.table.parameters[place] * decay - step_size * (one / (sqrtf(two) * second_scale + p.epsilon));
     p.table.first[place] = one;
     p.table.second[place] = two;
@@ -244,8 +243,8 @@ struct Packing {
 };
 
 /// Lays out the weight matrices of a member whose parameters were written.
-template <bool Tf32> __global__ void __launch_bounds__(kUpdateThreads) pack(const __grid_constant__ Packing p) {
-  const size_t at = size_t(blockIdx.x) * kUpdateThreads + threadIdx.x;
+template <bool Tf32> __global__ void __launch_bounds__(kChunk) pack(const __grid_constant__ Packing p) {
+  const size_t at = size_t(blockIdx.x) * kChunk + threadIdx.x;
   if (at < p.plan.shape.parameters()) pack_parameter<Tf32>(p.plan, at, p.parameters[at], p.packed);
 }
 
