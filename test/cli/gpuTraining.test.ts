@@ -12,6 +12,7 @@ import { loadModel } from '../../serving/load/index.ts';
 import { findSluice } from '../../training/native/index.ts';
 import {
   type RetrainConfig,
+  type TrainedArtifact,
   type TrainRequest,
   trainNetwork,
 } from '../../training/retrain/index.ts';
@@ -36,8 +37,10 @@ describe('a network trained on a GPU', function () {
   this.timeout(120_000);
   withEmulatedGpu();
   let out: string;
-  before(() => {
+  let onGpu: TrainedArtifact;
+  before(async () => {
     out = mkdtempSync(join(tmpdir(), 'sluice-gpu-trained-'));
+    onGpu = await train(nativeEngine(findSluice(gpu.tf32.path), gpu.tf32.precision));
   });
   after(() => rmSync(out, { recursive: true, force: true }));
 
@@ -55,8 +58,7 @@ describe('a network trained on a GPU', function () {
     });
 
   it('opens, answers as it was signed and is served on a CPU, and says what trained it', async () => {
-    const engine = nativeEngine(findSluice(gpu.tf32.path), gpu.tf32.precision);
-    const { artifact, neural } = await train(engine);
+    const { artifact, neural } = onGpu;
     const key = join(out, 'keys', 'signing.pub.pem');
     const verified = await sluice('artifact', 'verify', artifact.path, '--key', key, '--json');
     expect(documentOf(verified)).to.deep.include({ ok: true, violations: [] });
@@ -87,10 +89,7 @@ describe('a network trained on a GPU', function () {
   });
 
   it('is another model than that of the CPU from the same config, which is the same trial', async () => {
-    const [onGpu, onCpu] = [
-      await train(nativeEngine(findSluice(gpu.tf32.path), 'tf32')),
-      await train(nativeEngine()),
-    ];
+    const onCpu = await train(nativeEngine());
     expect(onCpu.artifact.path).to.not.equal(onGpu.artifact.path);
     const [gpuReport, cpuReport] = [onGpu, onCpu].map(({ artifact }) =>
       JSON.parse(readFileSync(join(artifact.path, 'train_report.json'), 'utf8')),

@@ -183,13 +183,13 @@ for (const device of gpus) {
 
     it('is that of finite differences of the float64 reference, for every parameter of random shapes', () => {
       let [compared, turned] = [0, 0];
-      for (let seed = 0; seed < 12; seed += 1) {
+      for (let seed = 0; seed < 9; seed += 1) {
         const problem = smooth(randomCase(seed), device);
         const parameters = [...allSamples(tsmixerParameterCount(problem.shape))];
         turned += compare(problem, parameters, [null], device);
         compared += parameters.length;
       }
-      expect(compared).to.be.greaterThan(2000);
+      expect(compared).to.be.greaterThan(1500);
       expect(turned / compared, 'a relu turned within the width').to.be.lessThan(0.01);
     });
 

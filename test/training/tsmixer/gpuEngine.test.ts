@@ -15,7 +15,7 @@ import {
   type TsmixerEngine,
 } from '../../../training/tsmixer/index.ts';
 import { countGpus, type Device, gpu, withEmulatedGpu } from '../native/engineCase.ts';
-import { plainMember, smallRequest } from './problem.ts';
+import { indices, plainMember, smallRequest, smallShape } from './problem.ts';
 
 const engineOn = ({ path, precision }: Device): TsmixerEngine =>
   nativeEngine(findSluice(path), precision);
@@ -28,7 +28,12 @@ describe('the native engine on a GPU', function () {
     { ...plainMember, dropout: 0.2 },
     { ...plainMember, seed: 2, learningRate: 0.003 },
   ];
-  const request = () => smallRequest({ members, epochs: 3, patience: 1 });
+  const shape = { ...smallShape, blocks: 1 };
+  const request = () =>
+    smallRequest(
+      { members, shape, epochs: 3, patience: 1 },
+      { train: indices(0, 30), stop: indices(30, 40) },
+    );
 
   it('has a name that tells what decides its bytes: release, GPU, precision', () => {
     expect(engineId(engineOn(gpu.tf32))).to.equal('native 2-emulated-sm90-tf32');
