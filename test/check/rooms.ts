@@ -43,6 +43,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'hpo/study': ['core'],
   'hpo/sample': ['core', 'hpo/study'],
   'hpo/prune': ['core', 'hpo/study'],
+  'hpo/journal': ['core', 'hpo/study'],
+  'hpo/importance': ['core', 'hpo/study'],
   'hpo/storage': ['core', 'data/store', 'hpo/study'],
   'serving/release': ['core', 'models/artifact', 'models/backtest', 'models/evaluate'],
   'serving/load': ['core', 'models/artifact', 'models/score'],
