@@ -14,18 +14,17 @@ namespace sluice {
 
 template <bool Tf32, bool Resident> class Pass : Block<Resident> {
 public:
-  /// `scratch`: this block's own, [plan.scratch]; `parameters` [P]; `packed` [plan.packed].
+  /// `scratch`: this block's own, [plan.scratch]; `huber`: delta, 0 = squared error.
   __device__ __forceinline__ Pass(const Plan &plan, const DeviceData &data, float huber, Memory<float> scratch,
                                   Memory<double> loss_scratch)
       : Block<Resident>(plan, scratch), data_(data), huber_(huber), loss_scratch_(loss_scratch),
         products_(shared_ + kSlabsAt) {}
 
-  /// Samples of a member; `set(group)` is called by every thread between two barriers. `huber`: delta, 0 = squared error.
+  /// Samples of a member; every thread calls `set(group)`, which no thread looks at behind the last barrier of a pass.
   template <class Set>
   __device__ __forceinline__ void begin(Memory<const float> parameters, Memory<const float> packed, const Set &set) {
     parameters_ = parameters;
     packed_ = packed;
-    __syncthreads();
     set(group_);
     __syncthreads();
   }
@@ -394,7 +393,7 @@ private:
     __syncthreads();
   }
 
-  /// From the gradient of the outputs to d.
+  /// From the gradient of the outputs to that of the stream; each thread has its own tokens and channels of it.
   __device__ __forceinline__ void head_backward() {
     if (s_.flat) return flat_backward();
     if (s_.revin) revin_head_backward();
@@ -414,7 +413,6 @@ private:
       over_window([&](int l, int c) {
         if (c >= s_.kept) stream_d()[token(s, l, c)] = 0.0f;
       });
-    __syncthreads();
   }
 
   __device__ __forceinline__ void flat_backward() {
@@ -438,7 +436,6 @@ private:
       over_samples([&](int s) { bias_d += output_slopes(s)[h * plan_.KP]; });
       add_gradient(s_.head_b() + h, bias_d);
     }
-    __syncthreads();
   }
 
   // RevIN
