@@ -9,15 +9,17 @@ const one = 1n << bits;
  * @param x finite, positive
  */
 export function exactLog(x: number): number {
-  const exponent = Math.floor(Math.log2(x));
-  // exact: a power of two and at most 54 bits before the point
+  let exponent = Math.floor(Math.log2(x));
+  // log2 rounds too, up to the next power of two
+  if (x < 2 ** exponent) exponent -= 1;
+  // exact: divided by a power of two, 53 bits behind the point
   const mantissa = BigInt((x / 2 ** exponent) * 2 ** 53) << (bits - 53n);
   const log = BigInt(exponent) * fixedLog(2n * one) + fixedLog(mantissa);
   // both steps round to nearest at most once: the division is by a power of two
   return Number(log) / 2 ** Number(bits);
 }
 
-/** ln x = 2 artanh((x - 1) / (x + 1)), in fixed point with `bits` bits; x in [1, 2]. */
+/** ln x = 2 artanh((x - 1) / (x + 1)), in fixed point with `bits` bits; x in [1, 2], so that shifts round towards 0. */
 function fixedLog(x: bigint): bigint {
   const y = ((x - one) << bits) / (x + one);
   const squared = (y * y) >> bits;

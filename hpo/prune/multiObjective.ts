@@ -1,0 +1,141 @@
+// Pruning with several objectives, which Optuna has none of: reports are vectors, and a single-objective pruner judges
+// their scalarised ranks. docs/decisions/023 says what that means and what else was weighed.
+
+import { SluiceError } from '../../core/index.ts';
+import type { Direction, FrozenTrial, Json, Pruner, StudySnapshot } from '../study/index.ts';
+import { lastStep } from './reports.ts';
+
+type Vector = readonly number[];
+
+const prefix = 'sluice:report:';
+
+/**
+ * A report of several objectives as a system attribute of its trial, since Optuna's tables have room for one number at a
+ * step. What is not finite becomes null, which JSON can say, and counts as NaN.
+ * @param values one for each direction
+ * @returns the attribute's key and value
+ */
+export function vectorReport(step: number, values: Vector): readonly [key: string, value: Json] {
+  return [`${prefix}${step}`, values.map((value) => (Number.isFinite(value) ? value : null))];
+}
+
+/**
+ * Judges vectors of reports by their scalarised rank: for each objective the share of all reports of the study, at any
+ * step, that are strictly better; then the weighted mean of these shares, smaller = better. The inner pruner sees a study
+ * that minimises this number. So whatever dominates ranks better, units do not matter, and a report with a NaN is NaN.
+ *
+ * With one objective the inner pruner sees the reports themselves. Ranks move as reports come; therefore what the inner
+ * pruner remembers of a report, `completed_rung_k`, is remembered as the vector and ranked anew each time.
+ * @param weights of the objectives, finite, not negative, not all 0; equal where left out
+ * @throws SluiceError `out_of_range`; `length_mismatch` from a decision on a study with other than so many directions
+ */
+export function multiObjectivePruner(inner: Pruner, weights?: Vector): Pruner {
+  if (weights !== undefined) needWeights(weights);
+  return {
+    decide(study, trial) {
+      if (study.directions.length === 1) return inner.decide(study, trial);
+      const vectors = reportsOf(trial);
+      const ranked = rank(study, trial, weights);
+      const { prune, remember } = inner.decide(ranked.study, ranked.trial);
+      const last = vectors.get(lastStep(ranked.trial) ?? Number.NaN);
+      return { prune, remember: new Map(remember.keys().map((key) => [key, last ?? null])) };
+    },
+    peers(study, trial) {
+      if (study.directions.length === 1) return inner.peers(study, trial);
+      const ranked = rank(study, trial, weights);
+      const peers = inner.peers(ranked.study, ranked.trial);
+      if (peers === null) return null;
+      const numbers = new Set(peers.map(({ number }) => number));
+      return study.trials.filter(({ number }) => numbers.has(number));
+    },
+  };
+}
+
+function needWeights(weights: Vector): void {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  if (!weights.every((weight) => weight >= 0) || !(sum > 0 && Number.isFinite(sum)))
+    throw new SluiceError(
+      'out_of_range',
+      `The weights of objectives must be finite, not negative and not all 0, not ${weights.join(', ')}.`,
+    );
+}
+
+/** The same study with one objective, whose reports are scalarised ranks. */
+function rank(
+  study: StudySnapshot,
+  trial: FrozenTrial,
+  weights: Vector | undefined,
+): { study: StudySnapshot; trial: FrozenTrial } {
+  const given = weights ?? study.directions.map(() => 1);
+  if (given.length !== study.directions.length)
+    throw new SluiceError(
+      'length_mismatch',
+      `The study has ${study.directions.length} directions and the pruner ${given.length} weights; give one for each.`,
+    );
+  const trials = study.trials.map((other) => (other.number === trial.number ? trial : other));
+  const vectors = trials.map(reportsOf);
+  const scalar = scalariser(
+    vectors.flatMap((reports) => [...reports.values()]),
+    study.directions,
+    given,
+  );
+  const ranked = trials.map((other, i) => ({
+    ...other,
+    reports: new Map(vectors[i]!.entries().map(([step, vector]) => [step, scalar(vector)])),
+    systemAttributes: new Map(
+      other.systemAttributes
+        .entries()
+        .map(([key, value]) =>
+          key.startsWith('completed_rung_') ? [key, scalar(vectorOf(value))] : [key, value],
+        ),
+    ),
+  }));
+  return {
+    study: { ...study, directions: ['MINIMIZE'], trials: ranked },
+    trial: ranked.find(({ number }) => number === trial.number)!,
+  };
+}
+
+/** Step -> vector, from a trial's attributes. */
+function reportsOf({ systemAttributes }: FrozenTrial): Map<number, Vector> {
+  const reports = new Map<number, Vector>();
+  for (const [key, value] of systemAttributes)
+    if (key.startsWith(prefix)) reports.set(Number(key.slice(prefix.length)), vectorOf(value));
+  return reports;
+}
+
+const vectorOf = (value: Json): Vector =>
+  Array.isArray(value)
+    ? value.map((item) => (typeof item === 'number' ? item : Number.NaN))
+    : [Number.NaN];
+
+/** Makes the function from a vector to its scalarised rank among all of them. */
+function scalariser(
+  all: readonly Vector[],
+  directions: readonly Direction[],
+  weights: Vector,
+): (vector: Vector) => number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const shareBetter = directions.map((direction, j) => {
+    const sign = direction === 'MAXIMIZE' ? -1 : 1;
+    const values = all.map((vector) => sign * (vector[j] ?? Number.NaN));
+    const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort();
+    return (value: number) => countBelow(sorted, sign * value) / sorted.length;
+  });
+  return (vector) => {
+    if (vector.length !== directions.length || vector.some(Number.isNaN)) return Number.NaN;
+    return vector.reduce((sum, value, j) => sum + weights[j]! * shareBetter[j]!(value), 0) / total;
+  };
+}
+
+/** How many of some sorted numbers are smaller than a value. */
+function countBelow(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
