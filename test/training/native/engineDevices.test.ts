@@ -249,4 +249,18 @@ describe('the native engine on a GPU beside the CPU', () => {
     );
     expect(rounded).to.deep.equal(exact);
   });
+
+  it('serves engines of several shapes at once, whichever was made last', async () => {
+    const [large, small] = [compared({ nTokens: 17, nChannels: 21 }), compared({ hidden: 2 })];
+    const open = ({ problem, of }: Compared) => openCase(problem, [of], {}, gpu.tf32);
+    const engines = [open(large), open(small)] as const;
+    const predictions = async (engine: (typeof engines)[number], { problem }: Compared) =>
+      await predictOn(engine, allSamples(3), tsmixerOutputs(problem.shape));
+    const beside = await predictions(engines[0], large);
+    engines[1].free();
+    engines[0].free();
+    const alone = open(large);
+    expect(await predictions(alone, large)).to.deep.equal(beside);
+    alone.free();
+  });
 });

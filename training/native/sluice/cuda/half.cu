@@ -171,13 +171,13 @@ public:
       : shape_(shape), config_(config), watch_(watch), device_(on(config.device)), reports_(config.members + 1),
         steps_(config.members) {
     const cudaDeviceProp properties = properties_of(config.device);
-    plan_ = plan_of(shape, config.batch, std::min(kSharedLimit, properties.sharedMemPerBlockOptin));
+    const size_t limit = std::min(kSharedLimit, properties.sharedMemPerBlockOptin);
+    plan_ = plan_of(shape, config.batch, limit);
     if (plan_.working > size_t(1) << 30) fail(SLU_INVALID, "A window and its hidden numbers are beyond what the GPU half counts in.");
-    if (plan_.shared_bytes > properties.sharedMemPerBlockOptin)
-      fail(SLU_NO_DEVICE, "%s gives a block %zu bytes of shared memory; %zu are needed.", properties.name,
-           size_t(properties.sharedMemPerBlockOptin), plan_.shared_bytes);
+    if (plan_.shared_bytes > limit)
+      fail(SLU_NO_DEVICE, "%s gives a block %zu bytes of shared memory; %zu are needed.", properties.name, limit, plan_.shared_bytes);
     kernels_ = config.precision == SLU_TF32 ? kernels_of<true>(plan_.resident) : kernels_of<false>(plan_.resident);
-    blocks_ = std::min(most_blocks(kernels_.learn, properties), most_blocks(kernels_.infer, properties));
+    blocks_ = std::min(most_blocks(kernels_.learn, properties, limit), most_blocks(kernels_.infer, properties, limit));
     allocate(own);
   }
 
@@ -303,10 +303,11 @@ private:
   size_t parameters() const { return shape_.parameters(); }
   int chunks() const { return int((parameters() + kChunk - 1) / kChunk); }
 
-  /// How many blocks of a kernel the GPU holds at a time.
-  template <class P> int most_blocks(void (*kernel)(P), const cudaDeviceProp &properties) const {
+  /// How many blocks of a kernel the GPU holds at a time. What a kernel may take is the same for all handles of the
+  /// process, so it is the most that any of them may need.
+  template <class P> int most_blocks(void (*kernel)(P), const cudaDeviceProp &properties, size_t limit) const {
     const auto function = reinterpret_cast<const void *>(kernel);
-    check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, int(plan_.shared_bytes)), "giving shared memory");
+    check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, int(limit)), "giving shared memory");
     int each = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, function, kThreads, plan_.shared_bytes), "counting blocks");
     return std::max(1, each) * properties.multiProcessorCount;
