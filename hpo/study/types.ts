@@ -93,6 +93,17 @@ export interface Sampler {
     name: string,
     distribution: Distribution,
   ): number;
+  /**
+   * System attributes to store with the trial once `relative` has answered and before `independent` is asked, which finds
+   * them in the trial: `grid_id`, or for other workers `tpe:relative_params:0`. Absent = none.
+   */
+  remember?(
+    study: StudySnapshot,
+    trial: FrozenTrial,
+    relative: ReadonlyMap<string, TrialParam>,
+  ): ReadonlyMap<string, Json>;
+  /** Whether there is nothing left to try: the study may end. Asked when a trial has ended; absent = never. */
+  isExhausted?(study: StudySnapshot): boolean;
 }
 
 /** What a pruner decides, and what it wants remembered of the trial. */
