@@ -487,6 +487,7 @@ void describe(int32_t device, slu_device &out) {
 
 void check_device(const slu_tsmixer_config &config) {
   if (config.precision != SLU_FP32 && config.precision != SLU_TF32) fail(SLU_INVALID, "precision is neither fp32 nor tf32.");
+  if (config.members > 65535) fail(SLU_INVALID, "members is at most 65535 on a GPU."); // the second index of a grid
   const cudaDeviceProp properties = properties_of(config.device);
   if (properties.major < 8)
     fail(SLU_NO_DEVICE, "%s has compute capability %d.%d; 8.0 or more is needed.", properties.name, properties.major, properties.minor);
