@@ -1,0 +1,87 @@
+// The normal distribution cut to an interval: logarithms of its mass and its quantiles, exact far into the tails.
+// The formulas, case by case, are those by which Optuna computes them (after SciPy's), since its suggestions depend on them.
+
+import { erf, erfc } from './erf.ts';
+
+const logRootTwoPi = Math.log(Math.sqrt(2 * Math.PI));
+
+/** Logarithm of the density of the standard normal distribution. */
+export const logPdf = (x: number): number => -(x * x) / 2 - logRootTwoPi;
+
+/** Logarithm of the distribution function of the standard normal distribution. */
+export function logCdf(x: number): number {
+  if (x > 6) return -cdf(-x);
+  if (x > -20) return Math.log(cdf(x));
+  return -0.5 * x * x - Math.log(-x) - logRootTwoPi + Math.log(tailSeries(x));
+}
+
+function cdf(x: number): number {
+  const z = x / Math.SQRT2;
+  if (z < -Math.SQRT1_2) return 0.5 * erfc(-z);
+  if (z < Math.SQRT1_2) return 0.5 + 0.5 * erf(z);
+  return 1 - 0.5 * erfc(z);
+}
+
+/** 1 - 1/x^2 + 3/x^4 - 15/x^6 ...: what the tail is times its first term; converges before it diverges if x < -20. */
+function tailSeries(x: number): number {
+  const factor = -1 / (x * x);
+  let term = 1;
+  let sum = 1;
+  for (let i = 1; Math.abs(term) > Number.EPSILON; i += 1) {
+    term *= factor * (2 * i - 1);
+    sum += term;
+  }
+  return sum;
+}
+
+/** Logarithm of the standard normal distribution's mass in [a, b]. */
+export function logMass(a: number, b: number): number {
+  if (b <= 0) return logDifference(logCdf(b), logCdf(a));
+  if (a > 0) return logDifference(logCdf(-a), logCdf(-b));
+  return Math.log1p(-centralCdf(a) - centralCdf(-b));
+}
+
+/** Distribution function to absolute precision only, which is what the middle needs. */
+const centralCdf = (x: number): number => 0.5 + 0.5 * erf(x / Math.SQRT2);
+
+/** log(exp(p) - exp(q)). */
+const logDifference = (p: number, q: number): number => p + Math.log1p(-Math.exp(q - p));
+
+/** log(exp(p) + exp(q)). */
+function logSum(p: number, q: number): number {
+  if (p === q) return p + Math.LN2;
+  return Math.max(p, q) + Math.log1p(Math.exp(-Math.abs(p - q)));
+}
+
+/**
+ * Quantile of the standard normal distribution cut to [a, b].
+ * @param q share of the mass below, 0 to 1
+ */
+export function quantile(q: number, a: number, b: number): number {
+  if (q === 0) return a;
+  if (q === 1) return b;
+  const mass = logMass(a, b);
+  if (a < 0) return inverseLogCdf(logSum(logCdf(a), Math.log(q) + mass));
+  return -inverseLogCdf(logSum(logCdf(-b), Math.log1p(-q) + mass));
+}
+
+/**
+ * The x of which `y` is the {@link logCdf}: Newton's method from the asymptote of the tail or, in the middle, from
+ * the logistic distribution.
+ */
+export function inverseLogCdf(y: number): number {
+  // Close to 1 the logarithm holds few digits of what is missing: the other side is solved, and mirrored.
+  const mirrored = y > -1e-2;
+  const target = mirrored ? Math.log(-Math.expm1(y)) : y;
+  let x =
+    target < -5
+      ? -Math.sqrt(-2 * (target + logRootTwoPi))
+      : (-Math.sqrt(3) / Math.PI) * Math.log(Math.expm1(-target));
+  for (let step = 0; step < 100; step += 1) {
+    const reached = logCdf(x);
+    const change = (reached - target) * Math.exp(reached - logPdf(x));
+    x -= change;
+    if (Math.abs(change) < 1e-8 * Math.abs(x)) break;
+  }
+  return mirrored ? -x : x;
+}
