@@ -15,6 +15,15 @@ const fitting = [
   'training/baseline',
   'training/validate',
 ];
+const search = [
+  'hpo/study',
+  'hpo/sample',
+  'hpo/prune',
+  'hpo/journal',
+  'hpo/importance',
+  'hpo/storage',
+  'hpo/run',
+];
 const serving = ['serving/release', 'serving/load', 'serving/route', 'serving/monitor'];
 
 /** Room (folder, or a main file) -> rooms it may import. A room may always import itself. */
@@ -46,6 +55,20 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'hpo/journal': ['core', 'hpo/study'],
   'hpo/importance': ['core', 'hpo/study'],
   'hpo/storage': ['core', 'data/store', 'hpo/study'],
+  'hpo/run': ['core', ...search],
+  'hpo/objective': [...data, ...models, ...fitting, 'training/retrain', 'hpo/study', 'hpo/run'],
+  'hpo/stages': [...data, ...models, ...search, 'training/retrain', 'hpo/objective'],
+  'hpo/report': ['core', ...search, 'hpo/stages'],
+  'hpo/main.ts': [
+    ...data,
+    ...models,
+    ...search,
+    'training/native',
+    'training/retrain',
+    'hpo/objective',
+    'hpo/stages',
+    'hpo/report',
+  ],
   'serving/release': ['core', 'models/artifact', 'models/backtest', 'models/evaluate'],
   'serving/load': ['core', 'models/artifact', 'models/score'],
   'serving/route': [
@@ -66,6 +89,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'models/main.ts',
     'models/backtestCommand.ts',
     'training/main.ts',
+    'hpo/main.ts',
     'serving/main.ts',
     'serving/gate.ts',
   ],

@@ -1,0 +1,3 @@
+// Running a search: trials in worker processes, journal, cancellation.
+
+export type { Evaluate, TrialOrder, TrialOutcome } from './types.ts';
