@@ -1,0 +1,44 @@
+// What every storage says and does alike.
+
+import { SluiceError } from '../../core/index.ts';
+import type { Lineage } from '../study/index.ts';
+import { schemaVersion } from './engine.ts';
+
+/** System attribute: how often a trial was taken back and run again. */
+export const retriesKey = 'sluice_retries';
+
+/** Whether two lineages are one. */
+export const sameLineage = (a: Lineage, b: Lineage): boolean =>
+  a.lineageId === b.lineageId &&
+  a.configDigest === b.configDigest &&
+  a.stage === b.stage &&
+  a.parent === b.parent;
+
+export const wrongSchema = (where: string, found: string | null) =>
+  new SluiceError(
+    'migration_changed',
+    `${where} must hold Optuna's tables of version ${schemaVersion}; found ${found ?? 'none'}. Name another file, or let Optuna 5 upgrade it: optuna storage upgrade --storage URL.`,
+    { where, found },
+  );
+
+export const missingStudy = (studyId: number) =>
+  new SluiceError('input_missing', `The storage has no study with the id ${studyId}.`, { studyId });
+
+export const duplicateStudy = (name: string) =>
+  new SluiceError(
+    'database_refused',
+    `A study ${name} exists already; load it, or take another name.`,
+    { name },
+  );
+
+export const lineageTaken = (name: string, { lineageId, stage }: Lineage) =>
+  new SluiceError(
+    'database_refused',
+    `Study ${name} belongs to stage ${stage} of lineage ${lineageId} with another config or parent; make another study.`,
+    { name, lineageId, stage },
+  );
+
+export const noLineage = (studyId: number) =>
+  new SluiceError('database_refused', `Study ${studyId} has no lineage; set it first.`, {
+    studyId,
+  });

@@ -1,0 +1,233 @@
+// A running trial: gives parameters to its objective, takes reports and attributes, and keeps what is not yet written.
+
+import { SluiceError } from '../../core/index.ts';
+import { constraintAttributes, constraintNamesKey, constraintsKey } from './constraints.ts';
+import {
+  categoricalDistribution,
+  contains,
+  floatDistribution,
+  intDistribution,
+  isSingle,
+  type RangeOptions,
+  requireCompatible,
+  singleValue,
+  toExternal,
+  toInternal,
+} from './distribution.ts';
+import { requireStep } from './outcome.ts';
+import type { Storage, TrialChanges } from './storage.ts';
+import type {
+  Distribution,
+  FrozenTrial,
+  Json,
+  ParamValue,
+  Pruner,
+  Sampler,
+  StudySnapshot,
+  TrialParam,
+} from './types.ts';
+
+/**
+ * A trial that runs. Its methods remember what they are given; it is written when the event loop next turns, at
+ * `shouldPrune` and at the end, in one transaction each, so that a quick trial costs no more than its end.
+ */
+export interface Trial {
+  readonly id: number;
+  /** place in the study, from 0 */
+  readonly number: number;
+  /** @throws SluiceError `out_of_range` | `non_finite` | `input_invalid` (the name is something else in this study) */
+  suggestFloat(name: string, low: number, high: number, options?: RangeOptions): number;
+  /** @throws SluiceError as {@link suggestFloat} */
+  suggestInt(name: string, low: number, high: number, options?: RangeOptions): number;
+  /** @throws SluiceError as {@link suggestFloat} */
+  suggestCategorical<T extends ParamValue>(name: string, choices: readonly T[]): T;
+  /** A parameter of any kind; the same name gives the same value again. */
+  suggest(name: string, distribution: Distribution): ParamValue;
+  /** A value on the way, NaN included; the first report of a step counts. @throws SluiceError `out_of_range` (step) */
+  report(value: number, step: number): void;
+  /** Whether the pruner would end the trial now; true too when the trial was taken back from this worker. */
+  shouldPrune(): Promise<boolean>;
+  setUserAttribute(key: string, value: Json): void;
+  setSystemAttribute(key: string, value: Json): void;
+  /** All constraints of the trial, at most 0 where it is feasible. @throws SluiceError `non_finite` */
+  setConstraints(constraints: Readonly<Record<string, number>>): void;
+  /** The trial as it stands here. */
+  frozen(): FrozenTrial;
+}
+
+/** What only the study sees of it. */
+export interface RunningTrial extends Trial {
+  /** What is not yet written, for the end; waits for writes under way. */
+  take(): Promise<TrialChanges>;
+}
+
+/** What a trial needs of its study. */
+export interface TrialSurroundings {
+  readonly storage: Storage;
+  readonly sampler: Sampler;
+  readonly pruner: Pruner | null;
+  /** the study as last read, with this process's running trials as they stand */
+  snapshot(): StudySnapshot;
+  refresh(): Promise<void>;
+  /** the distribution that a name has in this study */
+  distribution(name: string): Distribution | undefined;
+}
+
+interface Gathered extends TrialChanges {
+  readonly params: Map<string, TrialParam>;
+  readonly reports: Map<number, number>;
+  readonly userAttributes: Map<string, Json>;
+  readonly systemAttributes: Map<string, Json>;
+}
+
+const nothing = (): Gathered => ({
+  params: new Map(),
+  reports: new Map(),
+  userAttributes: new Map(),
+  systemAttributes: new Map(),
+});
+
+/** Starts on what `ask` gave. */
+export function createTrial(asked: FrozenTrial, study: TrialSurroundings): RunningTrial {
+  const gathered: Gathered = {
+    params: new Map(asked.params),
+    reports: new Map(asked.reports),
+    userAttributes: new Map(asked.userAttributes),
+    systemAttributes: new Map(asked.systemAttributes),
+  };
+  const writer = createWriter(asked, study.storage);
+  const frozen = (): FrozenTrial => ({
+    ...asked,
+    params: new Map(gathered.params),
+    reports: new Map(gathered.reports),
+    userAttributes: new Map(gathered.userAttributes),
+    systemAttributes: new Map(gathered.systemAttributes),
+  });
+  const remember = <K extends keyof Gathered, Key, Value>(
+    kind: K & (Gathered[K] extends Map<Key, Value> ? K : never),
+    key: Key,
+    value: Value,
+  ): void => {
+    (gathered[kind] as Map<Key, Value>).set(key, value);
+    (writer.changes()[kind] as Map<Key, Value>).set(key, value);
+  };
+  const choose = createChooser(study, frozen, fixedParams(asked));
+
+  const suggest = (name: string, distribution: Distribution): ParamValue => {
+    const given = gathered.params.get(name);
+    const known = given?.distribution ?? study.distribution(name);
+    if (known !== undefined) requireCompatible(name, known, distribution);
+    if (given !== undefined) return toExternal(given.distribution, given.value);
+    const value = choose(name, distribution);
+    remember('params', name, { value, distribution });
+    return toExternal(distribution, value);
+  };
+
+  return {
+    id: asked.id,
+    number: asked.number,
+    suggest,
+    suggestFloat: (name, low, high, options) =>
+      suggest(name, floatDistribution(low, high, options)) as number,
+    suggestInt: (name, low, high, options) =>
+      suggest(name, intDistribution(low, high, options)) as number,
+    suggestCategorical: <T extends ParamValue>(name: string, choices: readonly T[]) =>
+      suggest(name, categoricalDistribution(choices)) as T,
+    report: (value, step) => {
+      requireStep(step);
+      if (!gathered.reports.has(step)) remember('reports', step, value);
+    },
+    shouldPrune: async () => {
+      if (study.pruner === null) return false;
+      await study.refresh();
+      const decision = study.pruner.decide(study.snapshot(), frozen());
+      for (const [key, value] of decision.remember) remember('systemAttributes', key, value);
+      return !(await writer.flush()) || decision.prune;
+    },
+    setUserAttribute: (key, value) => remember('userAttributes', key, value),
+    setSystemAttribute: (key, value) => remember('systemAttributes', key, value),
+    setConstraints: (constraints) => {
+      const { values, names } = constraintAttributes(constraints);
+      remember('systemAttributes', constraintsKey, values);
+      remember('userAttributes', constraintNamesKey, names);
+    },
+    frozen,
+    take: writer.take,
+  };
+}
+
+const fixedParams = (asked: FrozenTrial): Readonly<Record<string, ParamValue>> =>
+  (asked.systemAttributes.get('fixed_params') ?? {}) as Readonly<Record<string, ParamValue>>;
+
+/** Chooses the inner number of a new parameter: fixed, the only one, chosen with others, or alone. */
+function createChooser(
+  study: TrialSurroundings,
+  frozen: () => FrozenTrial,
+  fixed: Readonly<Record<string, ParamValue>>,
+): (name: string, distribution: Distribution) => number {
+  // Not before a parameter needs it: a trial whose parameters are all fixed draws no random number.
+  let view: StudySnapshot | undefined;
+  let relative: ReadonlyMap<string, TrialParam> | undefined;
+  return (name, distribution) => {
+    if (Object.hasOwn(fixed, name)) return toInternal(distribution, fixed[name]!);
+    if (isSingle(distribution)) return singleValue(distribution);
+    view ??= peersOnly(study, frozen());
+    relative ??= study.sampler.relative(view, frozen());
+    const together = relative.get(name);
+    if (together !== undefined) {
+      requireCompatible(name, together.distribution, distribution);
+      if (contains(distribution, together.value)) return together.value;
+    }
+    const alone = study.sampler.independent(view, frozen(), name, distribution);
+    if (contains(distribution, alone)) return alone;
+    throw new SluiceError(
+      'internal',
+      `The sampler chose ${alone} for ${name}, which is not of ${JSON.stringify(distribution)}.`,
+      { name, value: alone },
+    );
+  };
+}
+
+function peersOnly(study: TrialSurroundings, trial: FrozenTrial): StudySnapshot {
+  const snapshot = study.snapshot();
+  const trials = study.pruner?.peers(snapshot, trial) ?? null;
+  return trials === null ? snapshot : { ...snapshot, trials };
+}
+
+/** Gathers the changes of a trial and writes them one after the other. */
+function createWriter(asked: FrozenTrial, storage: Storage) {
+  let changes = nothing();
+  let soon: NodeJS.Immediate | undefined;
+  /** false = the claim has ended */
+  let written = Promise.resolve(true);
+
+  const take = (): Gathered => {
+    clearImmediate(soon);
+    soon = undefined;
+    const taken = changes;
+    changes = nothing();
+    return taken;
+  };
+  const flush = (): Promise<boolean> => {
+    const taken = take();
+    if (Object.values(taken).some((map: Gathered[keyof Gathered]) => map.size > 0)) {
+      written = written.then(async (held) => held && (await storage.write(asked, taken)));
+      // what goes wrong is told by whoever next waits for a write: `shouldPrune` or the end
+      written.catch(() => {});
+    }
+    return written;
+  };
+  return {
+    /** to add to; what is in it is written soon */
+    changes: (): Gathered => {
+      soon ??= setImmediate(flush);
+      return changes;
+    },
+    flush,
+    take: async (): Promise<TrialChanges> => {
+      const taken = take();
+      await written;
+      return taken;
+    },
+  };
+}
