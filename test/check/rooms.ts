@@ -29,6 +29,7 @@ const serving = ['serving/release', 'serving/load', 'serving/route', 'serving/mo
 /** Room (folder, or a main file) -> rooms it may import. A room may always import itself. */
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  'core/page': ['core'],
   'data/market': ['core'],
   'data/feature': ['core', 'data/market'],
   'data/dataset': ['core', 'data/market', 'data/feature'],
@@ -46,7 +47,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'training/tsmixer': ['core', 'models/score', 'training/native'],
   'training/baseline': ['core', 'data/dataset', 'models/score'],
   'training/validate': ['core', 'data/dataset', 'models/backtest', 'models/evaluate'],
-  'training/report': [...data, ...models, ...fitting],
+  'training/report': ['core/page', ...data, ...models, ...fitting],
   'training/main.ts': [...data, ...models, ...fitting, 'training/retrain', 'training/report'],
   'training/retrain': [...data, ...models, ...fitting, 'training/report'],
   'hpo/study': ['core'],
@@ -58,7 +59,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'hpo/run': ['core', ...search],
   'hpo/objective': [...data, ...models, ...fitting, 'training/retrain', 'hpo/study', 'hpo/run'],
   'hpo/stages': [...data, ...models, ...search, 'training/retrain', 'hpo/objective'],
-  'hpo/report': ['core', ...search, 'hpo/stages'],
+  'hpo/report': ['core', 'core/page', ...search, 'hpo/stages'],
   'hpo/main.ts': [
     ...data,
     ...models,

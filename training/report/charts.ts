@@ -1,7 +1,13 @@
-// The report's pictures, drawn by ECharts on the server as SVG text: no script, no network, no DOM.
+// The pictures of the report.
 
-import * as echarts from 'echarts';
 import { dayMs, isoTime } from '../../core/index.ts';
+import {
+  axisStyle,
+  drawChart as draw,
+  chartGrid as grid,
+  chartLegend as legend,
+  palette,
+} from '../../core/page/index.ts';
 import type {
   ArmReport,
   CalibrationBin,
@@ -9,32 +15,6 @@ import type {
   NeuralReport,
   RetrainReport,
 } from './types.ts';
-
-type Option = echarts.EChartsOption;
-
-const palette = ['#2563eb', '#d97706', '#059669', '#7c3aed', '#dc2626', '#64748b', '#0891b2'];
-const axisStyle = {
-  axisLine: { lineStyle: { color: '#94a3b8' } },
-  splitLine: { lineStyle: { color: '#e2e8f0' } },
-  axisLabel: { color: '#475569' },
-  nameTextStyle: { color: '#475569' },
-};
-const grid = { left: 64, right: 24, top: 40, bottom: 40 };
-const legend = { top: 4, textStyle: { color: '#334155' } };
-
-/** Draws one chart. Animation is off and the chart is disposed, or the process would never end. */
-function draw(option: Option, height: number, width = 960): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-  chart.setOption({
-    animation: false,
-    color: palette,
-    textStyle: { fontFamily: 'inherit' },
-    ...option,
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg;
-}
 
 type WindowName = 'validation' | 'forward_oos';
 
@@ -257,16 +237,4 @@ export function drawFolds(folds: readonly FoldReport[]): string {
     },
     260,
   );
-}
-
-/**
- * Names of classes and clip paths numbered anew, in order of appearance: ECharts counts them through the life of the
- * process, so that the same report would not give the same bytes twice.
- */
-export function renumberChartNames(html: string): string {
-  const names = new Map<string, string>();
-  return html.replace(/\bzr\d+-[\w-]+/g, (name) => {
-    if (!names.has(name)) names.set(name, `zr-${names.size}`);
-    return names.get(name)!;
-  });
 }

@@ -1,6 +1,7 @@
 // One self-contained HTML file: tables and pictures of a retrain, readable without network or script.
 
 import { isoTime } from '../../core/index.ts';
+import { card, cards, escapeHtml, renderPage, section, table } from '../../core/page/index.ts';
 import {
   drawCalibration,
   drawEquity,
@@ -8,7 +9,6 @@ import {
   drawImportance,
   drawLearning,
   drawWindows,
-  renumberChartNames,
 } from './charts.ts';
 import { engineName } from './text.ts';
 import type {
@@ -34,14 +34,12 @@ export function renderReport(report: RetrainReport): string {
     `<div class="pair">${section('Calibration', drawCalibration(report.calibration))}${section('Feature importance', drawImportance(report.importance))}</div>`,
     section('Lineage', `<div class="text">${lineageTable(report)}</div>`),
   ];
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sluice: ${escapeHtml(report.name)} ${escapeHtml(report.run_id)}</title><style>${style}</style></head>
-<body><main><h1>${escapeHtml(report.name)}</h1>
-<p class="lead">${escapeHtml(summarySentence(report))}</p>
-${renumberChartNames(sections.join('\n'))}
-</main></body></html>
-`;
+  return renderPage({
+    title: `Sluice: ${report.name} ${report.run_id}`,
+    heading: report.name,
+    lead: summarySentence(report),
+    body: sections.join('\n'),
+  });
 }
 
 function summarySentence({ data, windows, run_source }: RetrainReport): string {
@@ -51,7 +49,7 @@ function summarySentence({ data, windows, run_source }: RetrainReport): string {
 
 function verdictSection(report: RetrainReport): string {
   const promoted = report.promoted_policy;
-  const cards = [
+  const figures = [
     card('Promotion', promoted ?? 'nothing promoted', promoted === null ? 'warn' : 'good'),
     card(
       'Gate',
@@ -74,14 +72,8 @@ function verdictSection(report: RetrainReport): string {
     ...(report.gate?.reasons ?? []).map((reason) => `gate: ${reason}`),
   ];
   const list = reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('');
-  return `<div class="cards">${cards.join('')}</div>${list === '' ? '' : `<ul class="reasons">${list}</ul>`}`;
+  return `${cards(figures)}${list === '' ? '' : `<ul class="reasons">${list}</ul>`}`;
 }
-
-const card = (title: string, value: string, tone: 'good' | 'warn'): string =>
-  `<div class="card ${tone}"><span>${escapeHtml(title)}</span><b>${escapeHtml(value)}</b></div>`;
-
-const section = (title: string, body: string): string =>
-  `<section><h2>${escapeHtml(title)}</h2>${body}</section>`;
 
 type ArmMetric = readonly [title: string, value: (window: ArmWindow) => string];
 
@@ -261,42 +253,9 @@ function lineageTable(report: RetrainReport): string {
   return table(['what', 'value'], rows as string[][]);
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (tag: string, row: readonly string[]) =>
-    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
-  const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('');
-  return `<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${body}</tbody></table></div>`;
-}
-
 const day = (ms: number): string => isoTime(ms).slice(0, 10);
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const number = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
 const bps = (share: number): string => (1e4 * share).toFixed(2);
 const trackRecord = (days: number | 'infinite' | null): string =>
   days === null ? '–' : days === 'infinite' ? '∞' : days.toFixed(0);
-
-function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text.replace(/[&<>"]/g, (sign) => entities[sign]!);
-}
-
-const style = `
-:root{color:#0f172a;background:#f8fafc;font:14px/1.5 system-ui,sans-serif}
-main{max-width:1040px;margin:0 auto;padding:24px}
-h1{margin:0 0 4px;font-size:26px}h2{font-size:18px;margin:0 0 12px}h3{font-size:14px;margin:16px 0 6px}
-.lead{color:#475569;margin:0 0 16px}.note{color:#64748b;font-size:12px}
-section{background:#fff;border:1px solid #e2e8f0;border-radius:8px;padding:18px;margin:16px 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px}
-.card{background:#fff;border:1px solid #e2e8f0;border-left:5px solid;border-radius:8px;padding:10px 14px}
-.card span{display:block;color:#64748b;font-size:12px}.card b{font-size:16px;overflow-wrap:anywhere}
-.good{border-left-color:#059669}.warn{border-left-color:#d97706}
-.reasons{color:#475569}.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}.pair section{margin:0}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:12.5px;width:100%}
-th,td{text-align:right;padding:4px 8px;border-bottom:1px solid #e2e8f0;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{color:#475569;font-weight:600;white-space:normal}td:last-child{white-space:normal}.text td:last-child,.text th:last-child{text-align:left}
-svg{max-width:100%;height:auto}`;
