@@ -20,9 +20,28 @@ export interface TrialOutcome {
   readonly failure: string | null;
   /** every term of the objective, and whatever else a reader of the trial wants */
   readonly userAttributes: Readonly<Record<string, Json>>;
-  /** [step, value] in their order */
+  /** [step, value] in their order; those that the watch was told need not be here again */
   readonly reports: readonly (readonly [number, number])[];
+  /** true: it gave up because the watch said so; `values` do not count */
+  readonly pruned?: boolean | undefined;
+  /** at most 0 where the trial is feasible */
+  readonly constraints?: Readonly<Record<string, number>> | undefined;
 }
 
-/** Evaluates a trial; the function that a module of objectives exports under the name `evaluate`. */
-export type Evaluate = (order: TrialOrder) => Promise<TrialOutcome>;
+/** Hears how an evaluation goes. */
+export interface Watch {
+  /** Tells a value on the way. @returns whether the trial promises too little and should end, `pruned` */
+  report(step: number, value: number): Promise<boolean>;
+}
+
+/**
+ * Evaluates a trial; the function that a module of objectives exports under the name `evaluate`. What it throws makes the
+ * trial FAIL. In a worker process the watch is always there.
+ */
+export type Evaluate = (order: TrialOrder, watch?: Watch) => Promise<TrialOutcome>;
+
+/**
+ * Evaluates several trials at once, such as members of one batch; exported under the name `evaluateBatch`. What it finds of
+ * one trial must not depend on the others. @returns one outcome for each order
+ */
+export type EvaluateBatch = (orders: readonly TrialOrder[]) => Promise<readonly TrialOutcome[]>;
