@@ -29,7 +29,7 @@ export const errorRegistry = {
   tool_missing: entry(1, 'A program or library that the task needs is not on this machine.'),
   native_failed: entry(1, 'A native library refused a call; the message quotes it.'),
   io_failed: entry(1, 'Reading or writing failed: full disk, permission, broken pipe.'),
-  database_busy: entry(1, 'The embedded database is in use by another process.'),
+  database_busy: entry(1, 'The embedded database or a journal is in use by another process.'),
   database_failed: entry(1, 'The database cannot be reached, or a statement failed in it.'),
   database_refused: entry(1, 'The database refused a row: a value, a constraint or a duplicate.'),
   migration_changed: entry(1, 'The tables of the database are not those of this version.'),
