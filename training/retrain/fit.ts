@@ -18,16 +18,21 @@ import {
   walkForward,
 } from '../validate/index.ts';
 import type { RetrainConfig } from './config.ts';
-import type { Samples } from './samples.ts';
+import type { Samples, SearchSamples } from './samples.ts';
 import { r2AgainstZero, rankCorrelation } from './skill.ts';
 
-/** What every fit needs. */
-export interface FitContext {
+/** What the fit of a fold needs. */
+export interface FoldContext {
   readonly library: LightgbmLibrary;
-  readonly samples: Samples;
+  readonly samples: SearchSamples;
   readonly folds: RetrainConfig['folds'];
   readonly progress: Progress;
   readonly signal: AbortSignal;
+}
+
+/** What every fit needs. */
+export interface FitContext extends FoldContext {
+  readonly samples: Samples;
 }
 
 /** Cross-validation of one set of parameters inside the search span. */
@@ -178,7 +183,7 @@ export async function crossValidate(
  * Fits and tests one fold, once its audit has found no leak.
  * @throws SluiceError `internal` if a training label meets a test label, or a row is in both
  */
-export async function fitFold(context: FitContext, fold: Fold, params: GbdtParams) {
+export async function fitFold(context: FoldContext, fold: Fold, params: GbdtParams) {
   const { dataset, intervals } = context.samples;
   const audit = auditFold(intervals, fold);
   if (audit.overlap > 0 || audit.shared > 0) {
@@ -225,7 +230,7 @@ export async function fitFold(context: FitContext, fold: Fold, params: GbdtParam
  * @throws SluiceError `out_of_range` if either part is empty
  */
 export function splitForStopping(
-  { samples, folds }: Pick<FitContext, 'samples' | 'folds'>,
+  { samples, folds }: Pick<FoldContext, 'samples' | 'folds'>,
   train: Int32Array,
 ) {
   const { intervals, embargoMs } = samples;

@@ -6,14 +6,18 @@ import type { BarPanel } from '../../data/market/index.ts';
 import { type SampleIntervals, type Spans, splitSpans } from '../validate/index.ts';
 import type { RetrainConfig } from './config.ts';
 
-/** What every fit of a run draws its rows from. */
-export interface Samples {
+/** What a fold draws its rows from. */
+export interface SearchSamples {
   readonly dataset: Dataset;
-  /** the same bars with the frozen baseline's few features */
-  readonly baselineDataset: Dataset;
   /** label intervals of the dataset's rows */
   readonly intervals: SampleIntervals;
   readonly embargoMs: number;
+}
+
+/** What every fit of a run draws its rows from. */
+export interface Samples extends SearchSamples {
+  /** the same bars with the frozen baseline's few features */
+  readonly baselineDataset: Dataset;
   readonly spans: Spans;
 }
 
