@@ -3,7 +3,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { projectPath, SluiceError, stagingPath } from '../../core/index.ts';
+import { asSluiceError, projectPath, SluiceError, stagingPath } from '../../core/index.ts';
 import type { Storage } from '../study/index.ts';
 import { type Engine, type Query, type Row, schemaVersion, type TrialRows } from './engine.ts';
 import { createRelationalStorage } from './relational.ts';
@@ -178,6 +178,6 @@ function guarded<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw asDatabaseError(path, error);
+    throw asSluiceError(asDatabaseError(path, error));
   }
 }
