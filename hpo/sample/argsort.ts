@@ -15,7 +15,8 @@ export function argsort(values: Float64Array, hint?: Int32Array): Int32Array {
     insertionSort(values, hint, 0, hint.length - 1);
     if (areDistinct(values, hint)) return hint;
   }
-  const order = Int32Array.from(values.keys());
+  const order = new Int32Array(values.length);
+  for (let i = 0; i < order.length; i += 1) order[i] = i;
   quicksort(values, order);
   return order;
 }

@@ -2,7 +2,8 @@
 // cache: a finished trial never changes, a trial that is not the same object is read anew, and the trials given decide alone.
 
 import { constraintsOf, type Distribution, type FrozenTrial, toInternal } from '../study/index.ts';
-import type { Observations } from './parzen.ts';
+import { argsort } from './argsort.ts';
+import type { Observations } from './kernels.ts';
 import { relativeParams } from './relativeParams.ts';
 import { hasSpace, type SearchSpace, spaceOf } from './searchSpace.ts';
 
@@ -44,9 +45,11 @@ export function createHistory(): History {
   let places = new Int32Array(64).fill(-1);
 
   const columnOf = (name: string, distribution: Distribution): Column => {
-    const none = new Int32Array(0);
+    const known = columns.get(name);
+    if (known !== undefined) return known;
     const values = new Float64Array(places.length).fill(Number.NaN);
-    const column = columns.get(name) ?? { distribution, values, numbers: none, order: none };
+    const none = new Int32Array(0);
+    const column = { distribution, values, numbers: none, order: none };
     columns.set(name, column);
     return column;
   };
@@ -83,27 +86,28 @@ export function createHistory(): History {
       lastReport: lastReportOf(trial),
     };
   };
-  /** Positions of the numbers in nearly ascending order of a column; the sort works in the array, so it serves the next time. */
-  const nearlySorted = (column: Column, numbers: Int32Array): Int32Array => {
+  /** Positions of the values in nearly ascending order; the sort works in this array, so that it serves the next time. */
+  const nearlySorted = (column: Column, numbers: Int32Array, values: Float64Array): Int32Array => {
+    const { numbers: before, order: orderBefore } = column;
     const order = new Int32Array(numbers.length);
-    const isPlaced = new Uint8Array(numbers.length);
     let placed = 0;
-    numbers.forEach((number, i) => {
-      places[number] = i;
-    });
-    for (const last of column.order) {
-      const place = places[column.numbers[last]!]!;
+    for (let i = 0; i < numbers.length; i += 1) places[numbers[i]!] = i;
+    for (let i = 0; i < orderBefore.length; i += 1) {
+      const number = before[orderBefore[i]!]!;
+      const place = places[number]!;
       if (place < 0) continue;
+      places[number] = -1;
       order[placed] = place;
-      isPlaced[place] = 1;
       placed += 1;
     }
+    const isKnown = 2 * placed > numbers.length;
     for (let i = 0; i < numbers.length; i += 1) {
-      if (isPlaced[i] === 1) continue;
+      if (places[numbers[i]!]! < 0) continue;
+      places[numbers[i]!] = -1;
       order[placed] = i;
       placed += 1;
     }
-    for (const number of numbers) places[number] = -1;
+    if (!isKnown) order.set(argsort(values));
     column.numbers = numbers;
     column.order = order;
     return order;
@@ -122,19 +126,38 @@ export function createHistory(): History {
     },
     observe(trials, space) {
       const used = [...space].map(([name, distribution]) => columnOf(name, distribution));
-      const complete = trials.filter(({ trial }) =>
-        used.every(({ values }) => !Number.isNaN(values[trial.number]!)),
-      );
-      const numbers = Int32Array.from(complete, ({ trial }) => trial.number);
+      const numbers = numbersWith(used, trials);
       return [...space.values()].map((distribution, i) => {
         const column = used[i]!;
-        const values = Float64Array.from(numbers, (number) => column.values[number]!);
+        const values = gathered(column.values, numbers);
         return numbers.length < manyTrials || distribution.kind === 'categorical'
           ? { distribution, values }
-          : { distribution, values, hint: nearlySorted(column, numbers) };
+          : { distribution, values, hint: nearlySorted(column, numbers, values) };
       });
     },
   };
+}
+
+/** Numbers of the trials that have a value in all columns. */
+function numbersWith(columns: readonly Column[], trials: readonly SeenTrial[]): Int32Array {
+  const numbers = new Int32Array(trials.length);
+  let count = 0;
+  for (const { trial } of trials) {
+    let lacks = false;
+    for (let i = 0; i < columns.length; i += 1) {
+      lacks ||= Number.isNaN(columns[i]!.values[trial.number]!);
+    }
+    if (lacks) continue;
+    numbers[count] = trial.number;
+    count += 1;
+  }
+  return numbers.subarray(0, count);
+}
+
+function gathered(values: Float64Array, numbers: Int32Array): Float64Array {
+  const chosen = new Float64Array(numbers.length);
+  for (let i = 0; i < numbers.length; i += 1) chosen[i] = values[numbers[i]!]!;
+  return chosen;
 }
 
 /** Whether a sampler can learn from a trial: it ended, with a result or without its last part. */

@@ -20,19 +20,23 @@ export function chooseBelow(
   directions: readonly Direction[],
 ): ReadonlySet<SeenTrial> {
   const wanted = belowCount(trials.length, directions);
-  const feasible = trials.filter(({ violation }) => violation === 0);
-  const complete = feasible.filter(({ trial }) => trial.state === 'COMPLETE');
+  const complete: SeenTrial[] = [];
+  const pruned: SeenTrial[] = [];
+  const infeasible: SeenTrial[] = [];
+  for (const seen of trials) {
+    if (seen.violation > 0) infeasible.push(seen);
+    else if (seen.trial.state === 'COMPLETE') complete.push(seen);
+    else pruned.push(seen);
+  }
   const below = new Set(
     directions.length > 1
       ? bestOfFronts(complete, losses(complete, directions), wanted)
       : lowest(complete, wanted, byLoss(directions[0]!)),
   );
   const add = (more: readonly SeenTrial[], compare: Compare) => {
-    for (const trial of lowest(more, wanted - below.size, compare)) below.add(trial);
+    for (const seen of lowest(more, wanted - below.size, compare)) below.add(seen);
   };
-  const pruned = feasible.filter(({ trial }) => trial.state === 'PRUNED');
   add(pruned, byProgress(directions));
-  const infeasible = trials.filter(({ violation }) => violation > 0);
   add(infeasible, (a, b) => a.violation - b.violation);
   return below;
 }

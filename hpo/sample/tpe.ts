@@ -2,7 +2,7 @@
 // it and least under the density of the others. Bergstra et al. 2011; as Optuna 5.0 does it, suggestion by suggestion.
 
 import type { FrozenTrial, Sampler, StudySnapshot, TrialParam } from '../study/index.ts';
-import { createHistory, isObserved } from './history.ts';
+import { createHistory, isObserved, type SeenTrial } from './history.ts';
 import type { MersenneTwister } from './mt19937.ts';
 import { type ParzenEstimator, parzenEstimator, recencyWeights } from './parzen.ts';
 import { randomSampler } from './random.ts';
@@ -37,28 +37,26 @@ export function tpeSampler(options: TpeOptions): Sampler {
   const isMultivariate = ({ directions }: StudySnapshot) =>
     options.multivariate ?? directions.length === 1;
 
+  /** The trials to learn from: those that ended and, with a liar, those that run elsewhere. */
+  const look = (study: StudySnapshot, trial: FrozenTrial) => {
+    const isRunningElsewhere = (other: FrozenTrial) =>
+      constantLiar && other.state === 'RUNNING' && other.number !== trial.number;
+    const all = history.see(
+      study.trials.filter((other) => isObserved(other) || isRunningElsewhere(other)),
+    );
+    return { all, ended: all.filter((seen) => isObserved(seen.trial)) };
+  };
   const suggest = (
     study: StudySnapshot,
-    trial: FrozenTrial,
+    { all, ended }: ReturnType<typeof look>,
     space: SearchSpace,
     random: MersenneTwister,
   ): Float64Array => {
-    const isKnown = (other: FrozenTrial) =>
-      isObserved(other) ||
-      (constantLiar && other.state === 'RUNNING' && other.number !== trial.number);
-    const trials = history.see(study.trials.filter(isKnown));
-    const below = belowOf(
-      trials.filter((seen) => isObserved(seen.trial)),
-      study.directions,
-    );
-    const good = history.observe(
-      trials.filter((seen) => below.has(seen)),
-      space,
-    );
-    const bad = history.observe(
-      trials.filter((seen) => !below.has(seen)),
-      space,
-    );
+    const below = belowOf(ended, study.directions);
+    const parts: Record<'good' | 'bad', SeenTrial[]> = { good: [], bad: [] };
+    for (const seen of all) parts[below.has(seen) ? 'good' : 'bad'].push(seen);
+    const good = history.observe(parts.good, space);
+    const bad = history.observe(parts.bad, space);
     const weightsOfGood = study.directions.length === 1 ? recencyWeights : uniformWeights;
     return bestCandidate(
       parzenEstimator(good, weightsOfGood(good[0]!.values.length)),
@@ -67,16 +65,15 @@ export function tpeSampler(options: TpeOptions): Sampler {
       candidates,
     );
   };
-  const hasStarted = ({ trials }: StudySnapshot) =>
-    trials.filter(isObserved).length >= startupTrials;
 
   return {
     relative(study, trial) {
-      if (!isMultivariate(study) || !hasStarted(study)) return new Map();
-      const finished = history.see(study.trials.filter(isObserved));
-      const space = sharedSpace(new Set(finished.map((seen) => seen.space)));
-      if (space.size === 0) return new Map();
-      const values = suggest(study, trial, space, streams(trial, null));
+      const known = look(study, trial);
+      const none = new Map<string, TrialParam>();
+      if (!isMultivariate(study) || known.ended.length < startupTrials) return none;
+      const space = sharedSpace(new Set(known.ended.map((seen) => seen.space)));
+      if (space.size === 0) return none;
+      const values = suggest(study, known, space, streams(trial, null));
       const params = [...space].map(([name, distribution], i): [string, TrialParam] => [
         name,
         { value: values[i]!, distribution },
@@ -86,9 +83,12 @@ export function tpeSampler(options: TpeOptions): Sampler {
     remember: (_study, _trial, relative) =>
       constantLiar ? relativeParamsAttributes(relative) : new Map(),
     independent(study, trial, name, distribution) {
-      if (!hasStarted(study)) return startup.independent(study, trial, name, distribution);
+      const known = look(study, trial);
+      if (known.ended.length < startupTrials) {
+        return startup.independent(study, trial, name, distribution);
+      }
       const space = new Map([[name, distribution]]);
-      return suggest(study, trial, space, streams(trial, name))[0]!;
+      return suggest(study, known, space, streams(trial, name))[0]!;
     },
   };
 }

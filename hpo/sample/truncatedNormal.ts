@@ -1,9 +1,10 @@
 // The normal distribution cut to an interval: logarithms of its mass and its quantiles, exact far into the tails.
-// The formulas, case by case, are those by which Optuna computes them (after SciPy's), since its suggestions depend on them.
+// The cases are those that Optuna distinguishes (after SciPy), and hold to the rounding that its suggestions depend on.
 
 import { erf, erfc } from './erf.ts';
 
-const logRootTwoPi = Math.log(Math.sqrt(2 * Math.PI));
+/** Logarithm of the square root of 2 pi. */
+export const logRootTwoPi = Math.log(Math.sqrt(2 * Math.PI));
 
 /** Logarithm of the density of the standard normal distribution. */
 export const logPdf = (x: number): number => -(x * x) / 2 - logRootTwoPi;
@@ -36,9 +37,15 @@ function tailSeries(x: number): number {
 
 /** Logarithm of the standard normal distribution's mass in [a, b]. */
 export function logMass(a: number, b: number): number {
-  if (b <= 0) return logDifference(logCdf(b), logCdf(a));
-  if (a > 0) return logDifference(logCdf(-a), logCdf(-b));
+  if (b <= 0) return logMassLeft(a, b);
+  if (a > 0) return logMassLeft(-b, -a);
+  if (a < -9 && b > 9) return 0;
   return Math.log1p(-centralCdf(a) - centralCdf(-b));
+}
+
+/** As {@link logMass} with b <= 0: from the logarithms only where the numbers themselves would vanish. */
+function logMassLeft(a: number, b: number): number {
+  return b > -37 ? Math.log(cdf(b) - cdf(a)) : logDifference(logCdf(b), logCdf(a));
 }
 
 /** Distribution function to absolute precision only, which is what the middle needs. */

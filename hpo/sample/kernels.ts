@@ -1,0 +1,266 @@
+// Kernels of one parameter: what each observed value says of the others. Numbers get bells (cut normal distributions) that are
+// as wide as the way to their neighbours, whole steps the mass of a bell within half a step, choices a table.
+
+import type { CategoricalDistribution, Distribution } from '../study/index.ts';
+import { argsort } from './argsort.ts';
+import { pairwiseSum } from './pairwiseSum.ts';
+import { logMass, logRootTwoPi, quantile } from './truncatedNormal.ts';
+
+type NumericDistribution = Exclude<Distribution, CategoricalDistribution>;
+
+/** What was observed of one parameter. */
+export interface Observations {
+  readonly distribution: Distribution;
+  /** [n] internal values; of a `log` distribution their logarithms */
+  readonly values: Float64Array;
+  /** [n] positions in nearly ascending order of values; see {@link argsort} */
+  readonly hint?: Int32Array;
+}
+
+/** The kernels of one parameter, one for each observation and last the prior's. */
+export type Kernels = TableKernels | BellKernels;
+
+interface Drawing {
+  readonly numeric: boolean;
+  /**
+   * Draws a value from each of the kernels that were picked.
+   * @param uniforms [picked] numbers in [0, 1)
+   */
+  draw(picked: Int32Array, uniforms: Float64Array): Float64Array;
+  /** Adds to `terms` [kernels] the part of each kernel's log density that is the same everywhere. */
+  addConstants(terms: Float64Array): void;
+}
+
+/** Kernels whose probabilities are looked up. */
+export interface TableKernels extends Drawing {
+  readonly form: 'table';
+  /** Adds to `terms` [kernels] the part of the log probability that depends on the value; never above 0. */
+  addDensities(value: number, terms: Float64Array): void;
+}
+
+/** Kernels whose log densities fall off with the square of the distance. */
+export interface BellKernels extends Drawing {
+  readonly form: 'bell';
+  /** [kernels] on the bells' own scale */
+  readonly means: Float64Array;
+  readonly widths: Float64Array;
+  /** Values on the bells' own scale. */
+  scaled(values: Float64Array): Float64Array;
+}
+
+/** Makes the kernels of a parameter. */
+export function kernelsOf(observations: Observations): Kernels {
+  const { distribution } = observations;
+  if (distribution.kind === 'categorical') return choiceKernels(observations, distribution);
+  const bells = bellsOf(observations, distribution);
+  return distribution.step === null
+    ? continuousKernels(bells, distribution)
+    : stepKernels(bells, distribution, distribution.step);
+}
+
+/** Every choice a little, the observed one most. */
+function choiceKernels(
+  { values }: Observations,
+  { choices }: CategoricalDistribution,
+): TableKernels {
+  const kernels = values.length + 1;
+  const tables = choices.map((_, observed) => chances(choices, 1 / kernels, observed));
+  tables.push(chances(choices, 1 / kernels, null));
+  const tableOf = new Int32Array(kernels).fill(choices.length);
+  tableOf.set(values);
+  return {
+    form: 'table',
+    numeric: false,
+    draw: (picked, uniforms) =>
+      uniforms.map((u, i) => {
+        const table = tables[tableOf[picked[i]!]!]!;
+        let choice = 0;
+        let sum = table[0]!;
+        while (sum < u && choice < choices.length - 1) {
+          choice += 1;
+          sum += table[choice]!;
+        }
+        return choice;
+      }),
+    addConstants() {},
+    addDensities(choice, terms) {
+      const logs = tables.map((table) => Math.log(table[choice]!));
+      for (let k = 0; k < kernels; k += 1) terms[k]! += logs[tableOf[k]!]!;
+    },
+  };
+}
+
+/** Probabilities of the choices where one was observed, or none. */
+function chances(choices: readonly unknown[], base: number, observed: number | null): Float64Array {
+  const weights = Float64Array.from(choices, (_, i) => (i === observed ? base + 1 : base));
+  const sum = pairwiseSum(weights);
+  return weights.map((weight) => weight / sum);
+}
+
+/** Normal distributions, cut to [low, high]; of logarithms where the distribution is `log`. */
+interface Bells {
+  readonly means: Float64Array;
+  readonly widths: Float64Array;
+  /** of the observations, by mean */
+  readonly order: Int32Array;
+  readonly low: number;
+  readonly high: number;
+}
+
+function bellsOf({ values, hint }: Observations, distribution: NumericDistribution): Bells {
+  const half = (distribution.step ?? 0) / 2;
+  const scale = distribution.log ? Math.log : (x: number) => x;
+  const low = scale(distribution.low - half);
+  const high = scale(distribution.high + half);
+  const means = new Float64Array(values.length + 1);
+  means.set(values);
+  means[values.length] = 0.5 * (low + high);
+  const order = argsort(values, hint);
+  return { means, widths: widthsOf(values, order, low, high), order, low, high };
+}
+
+/**
+ * Standard deviation of each kernel: the distance to its farther neighbour, within limits; last that of the prior.
+ * The outermost look at their inner neighbour only.
+ */
+function widthsOf(
+  values: Float64Array,
+  order: Int32Array,
+  low: number,
+  high: number,
+): Float64Array {
+  const n = values.length;
+  const range = high - low;
+  const least = range / Math.min(100, n + 2);
+  const widths = new Float64Array(n + 1).fill(range);
+  let left = n > 0 ? values[order[0]!]! - low : 0;
+  for (let i = 0; i < n; i += 1) {
+    const value = values[order[i]!]!;
+    const right = (i < n - 1 ? values[order[i + 1]!]! : high) - value;
+    let gap = left > right ? left : right;
+    if (n > 1 && i === 0) gap = right;
+    if (n > 1 && i === n - 1) gap = left;
+    widths[order[i]!] = gap < least ? least : gap > range ? range : gap;
+    left = right;
+  }
+  return widths;
+}
+
+/** Draws from bells, on their own scale. */
+function drawBells(
+  { means, widths, low, high }: Bells,
+  picked: Int32Array,
+  uniforms: Float64Array,
+): Float64Array {
+  return uniforms.map((u, i) => {
+    const mean = means[picked[i]!]!;
+    const width = widths[picked[i]!]!;
+    return quantile(u, (low - mean) / width, (high - mean) / width) * width + mean;
+  });
+}
+
+function continuousKernels(bells: Bells, distribution: NumericDistribution): BellKernels {
+  const { means, widths, low, high } = bells;
+  return {
+    form: 'bell',
+    numeric: true,
+    means,
+    widths,
+    scaled: (values) => (distribution.log ? values.map(Math.log) : values),
+    draw: (picked, uniforms) =>
+      drawBells(bells, picked, uniforms).map((drawn) => {
+        const value = distribution.log ? Math.exp(drawn) : drawn;
+        return Math.min(Math.max(value, distribution.low), distribution.high);
+      }),
+    addConstants(terms) {
+      let width = 1;
+      let logWidth = 0;
+      for (let k = 0; k < means.length; k += 1) {
+        // Most widths are the least one: one logarithm serves a whole run of them.
+        if (widths[k]! !== width) {
+          width = widths[k]!;
+          logWidth = Math.log(width);
+        }
+        const mass = logMass((low - means[k]!) / width, (high - means[k]!) / width);
+        terms[k]! -= logRootTwoPi + mass + logWidth;
+      }
+    },
+  };
+}
+
+/** Kernels of whole steps: each has the bell's mass within half a step, as a share of its mass in the range. */
+function stepKernels(bells: Bells, distribution: NumericDistribution, step: number): TableKernels {
+  const { low, high } = distribution;
+  const scale = distribution.log ? Math.log : (x: number) => x;
+  const { kinds, kindOf } = distinctBells(bells);
+  const massesAt = new Map<number, Float64Array>();
+  const massesOf = (value: number): Float64Array => {
+    const known = massesAt.get(value);
+    if (known !== undefined) return known;
+    const masses = massesBetween(bells, kinds, scale(value - step / 2), scale(value + step / 2));
+    massesAt.set(value, masses);
+    return masses;
+  };
+  return {
+    form: 'table',
+    numeric: true,
+    draw: (picked, uniforms) =>
+      drawBells(bells, picked, uniforms).map((drawn) => {
+        const value = distribution.log ? Math.exp(drawn) : drawn;
+        const rounded = low + Math.round((value - low) / step) * step;
+        return Math.min(Math.max(rounded, low), high);
+      }),
+    addConstants(terms) {
+      const masses = Float64Array.from(kinds, (kind) => {
+        const [mean, width] = [bells.means[kind]!, bells.widths[kind]!];
+        return logMass((bells.low - mean) / width, (bells.high - mean) / width);
+      });
+      for (let k = 0; k < kindOf.length; k += 1) terms[k]! -= masses[kindOf[k]!]!;
+    },
+    addDensities(value, terms) {
+      const masses = massesOf(value);
+      for (let k = 0; k < kindOf.length; k += 1) terms[k]! += masses[kindOf[k]!]!;
+    },
+  };
+}
+
+/** Logarithms of the masses of bells between two values; those too far away for the sum with the prior are taken as 0. */
+function massesBetween(
+  { means, widths }: Bells,
+  kinds: Int32Array,
+  from: number,
+  to: number,
+): Float64Array {
+  const masses = new Float64Array(kinds.length).fill(Number.NEGATIVE_INFINITY);
+  for (let i = 0; i < kinds.length; i += 1) {
+    const mean = means[kinds[i]!]!;
+    const width = widths[kinds[i]!]!;
+    const a = (from - mean) / width;
+    const b = (to - mean) / width;
+    if (a < tooFar && b > -tooFar) masses[i] = logMass(a, b);
+  }
+  return masses;
+}
+
+/** Standard deviations: e^-684 of a bell's mass lies beyond. */
+const tooFar = 37;
+
+/** Steps repeat, and with them bells: one kernel of each kind, and the kind of each kernel. */
+function distinctBells({ means, widths, order }: Bells): {
+  readonly kinds: Int32Array;
+  readonly kindOf: Int32Array;
+} {
+  const prior = means.length - 1;
+  const kinds = [prior];
+  const kindOf = new Int32Array(means.length);
+  let firstOfMean = 1;
+  for (let i = 0; i < order.length; i += 1) {
+    const k = order[i]!;
+    if (i > 0 && means[k]! !== means[order[i - 1]!]!) firstOfMean = kinds.length;
+    let kind = firstOfMean;
+    while (kind < kinds.length && widths[kinds[kind]!]! !== widths[k]!) kind += 1;
+    if (kind === kinds.length) kinds.push(k);
+    kindOf[k] = kind;
+  }
+  return { kinds: Int32Array.from(kinds), kindOf };
+}
