@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly task: Json;
   /** trials that the study shall have, those of earlier runs included */
   readonly trials: number;
-  /** processes; {@link defaultWorkers} of the cores by default */
+  /** processes; by default two cores are left to others, and one is used at least */
   readonly workers?: number | undefined;
   /** cores of this machine that the run may use; all by default */
   readonly cores?: number | undefined;
@@ -64,8 +64,8 @@ export interface RunProgress {
 
 /** How a run ended. */
 export interface RunResult {
-  /** `exhausted`: the sampler has nothing left to try */
-  readonly ended: 'done' | 'exhausted' | 'finished' | 'stopped';
+  /** `exhausted`: the sampler has nothing left to try; `stopped` and `aborted`: by `stop.finish` and `stop.now` */
+  readonly ended: 'done' | 'exhausted' | 'stopped' | 'aborted';
   /** of this run: trials that it finished */
   readonly finishedHere: number;
   /** of this run: trials of earlier ones that it took back, to run again */
