@@ -5,5 +5,12 @@ export { countOosTouches, type OosTouch, recordOosTouch } from './oosTouches.ts'
 export { findPrediction, type PredictionRow, recordPredictions } from './predictions.ts';
 export { type RetrainRows, recordRetrain } from './retrain.ts';
 export { finishedRuns, type RunFilter, type RunTally, recordRuns, tallyRuns } from './runs.ts';
+export {
+  countSearchTrials,
+  type GateCandidate,
+  gateCandidates,
+  recordGateCandidate,
+  recordSearchTrials,
+} from './searches.ts';
 export { openServer } from './server.ts';
 export { findVerdict, latestVerdicts, saveVerdict, type VerdictRow } from './verdicts.ts';

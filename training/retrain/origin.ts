@@ -39,7 +39,7 @@ export function originOf(request: OriginRequest, market: Market): Origin {
 const noSimulator = { seed: 0, symbols: 1, days: 60, alpha: 0, structure: 'tabular' } as const;
 
 /** Settings of the simulator mean nothing to a run on files, and names of files nothing to the simulator or a store. */
-function effectiveConfig(config: RetrainConfig, market: Market): RetrainConfig {
+export function effectiveConfig(config: RetrainConfig, market: Market): RetrainConfig {
   const { origin, panel, stored } = market;
   const symbols = [...panel.symbols];
   const files = origin === 'files' ? config.data.files : [origin];

@@ -5,6 +5,7 @@ import { type Clock, digestOf, type Policy, type RunRecord } from '../../core/in
 import { datasetRow } from '../../data/market/index.ts';
 import {
   countOosTouches,
+  countSearchTrials,
   type Database,
   finishedRuns,
   type ModelRow,
@@ -43,14 +44,18 @@ export interface RunToStore {
   readonly forwardOos: { readonly from: number; readonly to: number };
 }
 
-/** Policies ever compared on this market, this run's among them: {@link candidateCount} of each distinct config. */
+/**
+ * Policies ever compared on this market, this run's among them: {@link candidateCount} of each distinct config, and every
+ * trial of every search.
+ */
 export async function countTrials(db: Database, config: RetrainConfig): Promise<number> {
   const runs = await finishedRuns(db, { policies: ['tabular_only'] });
   const tried = runs
     .filter((run) => run.config.market === marketKey(config))
     .map((run) => [String(run.config.config_digest), Number(run.config.candidates ?? 1)] as const);
   const counts = new Map([...tried, [configDigest(config), candidateCount(config)]]);
-  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const searched = await countSearchTrials(db, marketKey(config));
+  return [...counts.values()].reduce((sum, count) => sum + count, searched);
 }
 
 /** Stores a run; one that was recorded before is not recorded twice, but its look at forward OOS is. */

@@ -11,7 +11,9 @@ import { liftFold, type SampleIntervals, selectIntervals, walkForward } from '..
 import { type Arm, type ArmRun, cellOf, runArm, runWindow } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
 import { crossValidate, type FoldContext, fitFinal, fitFold } from './fit.ts';
-import { fittedSpan } from './runRecords.ts';
+import { type MarketRequest, obtainMarket } from './market.ts';
+import { effectiveConfig } from './origin.ts';
+import { fittedSpan, marketKey } from './runRecords.ts';
 import { prepareSamples, type Samples, type SearchSamples, windowsOf } from './samples.ts';
 
 /** Bars of a trial. */
@@ -159,4 +161,32 @@ export async function confirmTrial(
   } finally {
     model.close();
   }
+}
+
+/** The market of a search: bars stored once for all trials, and the spans that a retrain would cut. */
+export interface TrialMarket {
+  /** the config as it takes effect on these bars */
+  readonly config: RetrainConfig;
+  /** trials on it count together, see {@link marketKey} */
+  readonly market: string;
+  readonly bars: TrialBars;
+  readonly dataVersion: string;
+  readonly embargoMs: number;
+  /** closed, of labels */
+  readonly windows: ReturnType<typeof windowsOf>;
+}
+
+/** Imports, opens or simulates the bars and cuts the spans. @throws what the import and {@link prepareSamples} throw */
+export async function openTrialMarket(request: MarketRequest): Promise<TrialMarket> {
+  const found = await obtainMarket(request);
+  const config = effectiveConfig(request.config, found);
+  const samples = prepareSamples(config, found.panel, request.signal);
+  return {
+    config,
+    market: marketKey(config),
+    bars: { store: found.stored.path, symbols: config.data.symbols },
+    dataVersion: found.panel.dataVersion,
+    embargoMs: samples.embargoMs,
+    windows: windowsOf(samples),
+  };
 }
