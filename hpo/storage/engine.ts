@@ -31,7 +31,7 @@ export interface Engine {
   read<T>(work: (query: Query) => Promise<T>): Promise<T>;
   /** Waits until this transaction alone may number the trials of study $1; its row, if it exists. */
   readonly lockStudy: string;
-  /** Condition on an integer column: one of those of the JSON array $3. */
+  /** Condition on an integer column: one of those of the JSON array $1. */
   readonly amongIds: string;
   /** Adds rows, or changes those that are there. */
   insert<T extends keyof TrialRows>(query: Query, table: T, rows: TrialRows[T]): Promise<void>;

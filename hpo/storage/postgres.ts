@@ -49,7 +49,7 @@ function createEngine(database: Database): Engine {
     write: (work) => database.transaction((tx) => work(queryOf(tx))),
     read: (work) => work(queryOf(database)),
     lockStudy: 'SELECT study_id FROM studies WHERE study_id = $1 FOR UPDATE',
-    amongIds: '= ANY (ARRAY(SELECT jsonb_array_elements_text($3::jsonb)::integer))',
+    amongIds: '= ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::integer))',
     insert: async (query, table, rows) => {
       await query(inserts[table], [JSON.stringify(rows)]);
     },

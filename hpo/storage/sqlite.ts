@@ -118,7 +118,7 @@ function createEngine(database: DatabaseSync, path: string): Engine {
     write: (work) => transaction('BEGIN IMMEDIATE', work),
     read: (work) => transaction('BEGIN', work),
     lockStudy: 'SELECT study_id FROM studies WHERE study_id = $1',
-    amongIds: 'IN (SELECT value FROM json_each($3))',
+    amongIds: 'IN (SELECT value FROM json_each($1))',
     insert: async (_query, table, rows) => {
       for (const row of rows) prepare(inserts[table]).run(...row);
     },

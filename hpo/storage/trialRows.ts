@@ -65,18 +65,20 @@ export async function selectTrials(
   afterId: number,
   openIds: readonly number[],
 ): Promise<readonly FrozenTrial[]> {
-  const among = `trials.study_id = $1 AND (trials.trial_id > $2 OR trials.trial_id ${amongIds})`;
-  const params = [studyId, afterId, JSON.stringify(openIds)];
+  const columns = `trial_id, number, state, CAST(datetime_start AS TEXT) AS started,
+    CAST(datetime_complete AS TEXT) AS completed`;
   const trials = new Map<unknown, OpenTrial>();
   for (const row of await query(
-    `SELECT trial_id, number, state, CAST(datetime_start AS TEXT) AS started,
-            CAST(datetime_complete AS TEXT) AS completed
-     FROM trials WHERE ${among} ORDER BY trial_id`,
-    params,
+    `SELECT ${columns} FROM trials WHERE study_id = $2 AND trial_id > $3
+     UNION ALL
+     SELECT ${columns} FROM trials WHERE study_id = $2 AND trial_id <= $3 AND trial_id ${amongIds}
+     ORDER BY trial_id`,
+    [JSON.stringify(openIds), studyId, afterId],
   )) {
     trials.set(row.trial_id, trialOf(row));
   }
   if (trials.size === 0) return [];
+  const found = [JSON.stringify([...trials.keys()])];
 
   const each = async (
     table: keyof TrialRows,
@@ -85,9 +87,8 @@ export async function selectTrials(
     take: (trial: OpenTrial, row: Row) => void,
   ) => {
     const rows = await query(
-      `SELECT trial_id, ${columns} FROM ${table} JOIN trials USING (trial_id)
-       WHERE ${among} ORDER BY ${order}`,
-      params,
+      `SELECT trial_id, ${columns} FROM ${table} WHERE trial_id ${amongIds} ORDER BY ${order}`,
+      found,
     );
     for (const row of rows) {
       const trial = trials.get(row.trial_id);
@@ -120,8 +121,8 @@ export async function selectTrials(
     values.set(to, [...(values.get(to) ?? []), readNumber(row.value, row.type)]);
   });
   return [...trials.values()].map((trial) => {
-    const found = isFinished(trial.state) ? values.get(trial) : undefined;
-    return found === undefined ? trial : { ...trial, values: found };
+    const ended = isFinished(trial.state) ? values.get(trial) : undefined;
+    return ended === undefined ? trial : { ...trial, values: ended };
   });
 }
 

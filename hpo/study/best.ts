@@ -1,6 +1,6 @@
 // The best of a study: one trial for one direction, the Pareto front for several.
 
-import { constraintsOf, isFeasible } from './constraints.ts';
+import { isFeasible } from './constraints.ts';
 import type { Direction, FrozenTrial, StudySnapshot } from './types.ts';
 
 /** Feasible COMPLETE trials; the values are there. */
@@ -39,7 +39,3 @@ function dominates(directions: readonly Direction[], a: FrozenTrial, b: FrozenTr
   }
   return ahead;
 }
-
-/** Whether any trial of a study has constraints. */
-export const isConstrained = (study: StudySnapshot): boolean =>
-  study.trials.some((trial) => constraintsOf(trial).size > 0);

@@ -31,6 +31,7 @@ export type {
 export {
   createStudy,
   type EnqueueOptions,
+  isClaimEnded,
   loadStudy,
   type NewStudyOptions,
   type Study,

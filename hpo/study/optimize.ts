@@ -1,8 +1,8 @@
 // The loop over ask and tell.
 
-import { type Clock, SluiceError } from '../../core/index.ts';
+import type { Clock } from '../../core/index.ts';
 import type { Outcome } from './outcome.ts';
-import type { Study } from './study.ts';
+import { isClaimEnded, type Study } from './study.ts';
 import type { Trial } from './trial.ts';
 import type { FrozenTrial } from './types.ts';
 
@@ -83,7 +83,7 @@ async function tellIfHeld(study: Study, trial: Trial, outcome: Outcome, reason?:
   try {
     return await study.tell(trial, outcome, reason);
   } catch (error) {
-    if (error instanceof SluiceError && error.code === 'database_refused') return null;
+    if (isClaimEnded(error)) return null;
     throw error;
   }
 }

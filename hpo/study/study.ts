@@ -146,8 +146,7 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     refresh: cache.refresh,
     distribution: cache.distribution,
   };
-  const lease = () =>
-    leaseMs === null ? null : { staleBefore: clock() - leaseMs, maxRetries: maxRetries };
+  const lease = () => (leaseMs === null ? null : { staleBefore: clock() - leaseMs, maxRetries });
 
   return {
     id,
@@ -156,17 +155,23 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     leaseMs,
     ask: async (space = {}) => {
       const trial = createTrial(await storage.ask(id, clock(), lease()), surroundings);
-      running.set(trial.number, trial);
-      await cache.refresh();
-      for (const [param, distribution] of Object.entries(space)) trial.suggest(param, distribution);
-      return trial;
+      try {
+        await cache.refresh();
+        running.set(trial.number, trial);
+        for (const [param, distribution] of Object.entries(space)) {
+          trial.suggest(param, distribution);
+        }
+        return trial;
+      } catch (error) {
+        await end(trial, 'FAIL', String(error)).catch(() => {});
+        throw error;
+      }
     },
     tell: async (told, outcome, reason) => {
       const number = typeof told === 'number' ? told : told.number;
       const trial =
         running.get(number) ?? createTrial(await findRunning(cache, name, number), surroundings);
-      running.delete(number);
-      return finish(trial, outcome, reason);
+      return end(trial, outcome, reason);
     },
     enqueue: async (params, { userAttributes = {}, skipIfExists = false } = {}) => {
       await cache.refresh();
@@ -192,18 +197,15 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     },
   };
 
-  async function finish(trial: RunningTrial, outcome: Outcome, given?: string) {
-    const { end, reason = given } = judgeNow(trial, outcome);
-    if (end.state === 'FAIL' && reason != null) trial.setSystemAttribute('fail_reason', reason);
-    if (!(await storage.finish(trial.frozen(), await trial.take(), end))) {
-      throw notRunning(name, trial.number);
-    }
-    return { ...trial.frozen(), ...end };
-  }
-
-  function judgeNow(trial: RunningTrial, outcome: Outcome) {
+  /** A storage that fails leaves the trial running here, to be told again. */
+  async function end(trial: RunningTrial, outcome: Outcome, given?: string): Promise<FrozenTrial> {
     const { end, reason } = judge(outcome, directions, trial.frozen(), clock());
-    return reason === null ? { end } : { end, reason };
+    const why = reason ?? given;
+    if (end.state === 'FAIL' && why !== undefined) trial.setSystemAttribute('fail_reason', why);
+    const kept = await trial.finish(end);
+    running.delete(trial.number);
+    if (!kept) throw notRunning(name, trial.number);
+    return { ...trial.frozen(), ...end };
   }
 }
 
@@ -240,8 +242,12 @@ const notRunning = (study: string, number: number, state = 'finished or taken ba
   new SluiceError(
     'database_refused',
     `Trial ${number} of ${study} cannot end here: it should be running, and is ${state}. Ask for another.`,
-    { study, number, state },
+    { study, number, state, claimEnded: true },
   );
+
+/** Whether a trial could not end because it was not, or no longer, this worker's to end. */
+export const isClaimEnded = (error: unknown): boolean =>
+  error instanceof SluiceError && error.context.claimEnded === true;
 
 /** Whether a trial has or waits with these parameters and no others; numbers to 5 digits, as Optuna compares them. */
 function hasParams(trial: FrozenTrial, params: Readonly<Record<string, ParamValue>>): boolean {

@@ -1,6 +1,6 @@
 // A running trial: gives parameters to its objective, takes reports and attributes, and keeps what is not yet written.
 
-import { SluiceError } from '../../core/index.ts';
+import { canonicalJson, SluiceError } from '../../core/index.ts';
 import { constraintAttributes, constraintNamesKey, constraintsKey } from './constraints.ts';
 import {
   categoricalDistribution,
@@ -15,7 +15,7 @@ import {
   toInternal,
 } from './distribution.ts';
 import { requireStep } from './outcome.ts';
-import type { Storage, TrialChanges } from './storage.ts';
+import type { Storage, TrialChanges, TrialEnd } from './storage.ts';
 import type {
   Distribution,
   FrozenTrial,
@@ -47,7 +47,9 @@ export interface Trial {
   report(value: number, step: number): void;
   /** Whether the pruner would end the trial now; true too when the trial was taken back from this worker. */
   shouldPrune(): Promise<boolean>;
+  /** @throws SluiceError `not_canonical` for what JSON cannot say */
   setUserAttribute(key: string, value: Json): void;
+  /** @throws SluiceError as {@link setUserAttribute} */
   setSystemAttribute(key: string, value: Json): void;
   /** All constraints of the trial, at most 0 where it is feasible. @throws SluiceError `non_finite` */
   setConstraints(constraints: Readonly<Record<string, number>>): void;
@@ -57,8 +59,8 @@ export interface Trial {
 
 /** What only the study sees of it. */
 export interface RunningTrial extends Trial {
-  /** What is not yet written, for the end; waits for writes under way. */
-  take(): Promise<TrialChanges>;
+  /** Writes what is not yet written, and the end. @returns false: the trial was taken back from this worker */
+  finish(end: TrialEnd): Promise<boolean>;
 }
 
 /** What a trial needs of its study. */
@@ -144,15 +146,15 @@ export function createTrial(asked: FrozenTrial, study: TrialSurroundings): Runni
       for (const [key, value] of decision.remember) remember('systemAttributes', key, value);
       return !(await writer.flush()) || decision.prune;
     },
-    setUserAttribute: (key, value) => remember('userAttributes', key, value),
-    setSystemAttribute: (key, value) => remember('systemAttributes', key, value),
+    setUserAttribute: (key, value) => remember('userAttributes', key, copied(value)),
+    setSystemAttribute: (key, value) => remember('systemAttributes', key, copied(value)),
     setConstraints: (constraints) => {
       const { values, names } = constraintAttributes(constraints);
       remember('systemAttributes', constraintsKey, values);
       remember('userAttributes', constraintNamesKey, names);
     },
     frozen,
-    take: writer.take,
+    finish: writer.finish,
   };
 }
 
@@ -194,40 +196,53 @@ function peersOnly(study: TrialSurroundings, trial: FrozenTrial): StudySnapshot 
   return trials === null ? snapshot : { ...snapshot, trials };
 }
 
-/** Gathers the changes of a trial and writes them one after the other. */
+/** As it is now, whatever the caller does with it later. */
+const copied = (value: Json): Json => JSON.parse(canonicalJson(value));
+
+/** Gathers the changes of a trial and writes them, one write after the other; what fails stays for the next. */
 function createWriter(asked: FrozenTrial, storage: Storage) {
   let changes = nothing();
   let soon: NodeJS.Immediate | undefined;
-  /** false = the claim has ended */
-  let written = Promise.resolve(true);
+  let held = true;
+  let last: Promise<unknown> = Promise.resolve();
 
-  const take = (): Gathered => {
+  const send = (deliver: (changes: Gathered) => Promise<boolean>): Promise<boolean> => {
     clearImmediate(soon);
     soon = undefined;
-    const taken = changes;
-    changes = nothing();
-    return taken;
+    const next = last.then(async () => {
+      const taken = changes;
+      changes = nothing();
+      try {
+        held = held && (await deliver(taken));
+        return held;
+      } catch (error) {
+        changes = merged(taken, changes);
+        throw error;
+      }
+    });
+    last = next.catch(() => {});
+    return next;
   };
-  const flush = (): Promise<boolean> => {
-    const taken = take();
-    if (Object.values(taken).some((map: Gathered[keyof Gathered]) => map.size > 0)) {
-      written = written.then(async (held) => held && (await storage.write(asked, taken)));
-      // what goes wrong is told by whoever next waits for a write: `shouldPrune` or the end
-      written.catch(() => {});
-    }
-    return written;
-  };
+  const flush = () =>
+    send(async (taken) => sizeOf(taken) === 0 || (await storage.write(asked, taken)));
   return {
     /** to add to; what is in it is written soon */
     changes: (): Gathered => {
-      soon ??= setImmediate(flush);
+      // one that fails is told by the next that is waited for: `shouldPrune` or the end
+      soon ??= setImmediate(() => flush().catch(() => {}));
       return changes;
     },
     flush,
-    take: async (): Promise<TrialChanges> => {
-      const taken = take();
-      await written;
-      return taken;
-    },
+    finish: (end: TrialEnd) => send((taken) => storage.finish(asked, taken, end)),
   };
 }
+
+const sizeOf = ({ params, reports, userAttributes, systemAttributes }: Gathered): number =>
+  params.size + reports.size + userAttributes.size + systemAttributes.size;
+
+const merged = (before: Gathered, after: Gathered): Gathered => ({
+  params: new Map([...before.params, ...after.params]),
+  reports: new Map([...before.reports, ...after.reports]),
+  userAttributes: new Map([...before.userAttributes, ...after.userAttributes]),
+  systemAttributes: new Map([...before.systemAttributes, ...after.systemAttributes]),
+});

@@ -1,6 +1,7 @@
 # Python Optuna on a study database, for the tests of storages; each prints JSON on its last line.
-#   python_optuna.py record FOLDER             makes a database with one of everything; writes its SQL dump, optuna.sql, and
-#                                               its studies as Optuna lists them, optuna.jsonl
+#   python_optuna.py record FOLDER             makes a database with one of everything; writes its SQL dump, optuna.sql,
+#                                               its studies as Optuna lists them, optuna.jsonl, and what
+#                                               Optuna would make in PostgreSQL, optuna.postgres.sql
 #   python_optuna.py list FILE STUDY          the trials of a study as Optuna lists them
 #   python_optuna.py optimize FILE STUDY N    runs N trials with TPE, then lists
 #   python_optuna.py enqueue FILE STUDY       lets a trial wait, then lists
@@ -16,7 +17,9 @@ import tempfile
 import warnings
 
 import optuna
+import sqlalchemy
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages._rdb import models
 from optuna.trial import TrialState, create_trial
 
 warnings.simplefilter("ignore")
@@ -101,6 +104,9 @@ def record(target):
             out.write("\n".join(sqlite3.connect(file).iterdump()) + "\n")
         with open(os.path.join(target, "optuna.jsonl"), "w") as out:
             out.writelines(json.dumps(listing(each)) + "\n" for each in (study, pareto))
+    with open(os.path.join(target, "optuna.postgres.sql"), "w") as out:
+        engine = sqlalchemy.create_mock_engine("postgresql://", lambda made, *_, **__: print(str(made.compile(dialect=engine.dialect)).strip() + ";", file=out))
+        models.BaseModel.metadata.create_all(engine, checkfirst=False)
 
 
 def main():

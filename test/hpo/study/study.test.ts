@@ -13,6 +13,7 @@ import {
   type Pruner,
   paretoFront,
   type Sampler,
+  type Storage,
   type Study,
   type StudyOptions,
   type StudySnapshot,
@@ -79,6 +80,18 @@ describe('a study', () => {
   });
 
   describe('gives parameters', () => {
+    it('and takes attributes that JSON can say, as they are at that moment', async () => {
+      const study = await make();
+      const trial = await study.ask();
+      const list = [1, 2];
+      trial.setUserAttribute('list', list);
+      list.push(3);
+      expect(() => trial.setUserAttribute('odd', Number.NaN)).to.throw('JSON cannot say');
+      expect((await study.tell(trial, 1)).userAttributes).to.deep.equal(
+        new Map([['list', [1, 2]]]),
+      );
+    });
+
     it('of three kinds, the same again for the same name', async () => {
       const study = await make();
       const trial = await study.ask();
@@ -285,6 +298,40 @@ describe('a study', () => {
       const other = await make({ storage, loadIfExists: true });
       expect(await other.tell(0, 4)).to.deep.include({ state: 'COMPLETE', values: [4] });
       expect((await trialsOf(study))[0]!.values).to.deep.equal([4]);
+    });
+
+    it('again after the storage failed, with all that they gathered', async () => {
+      const storage = openMemoryStorage();
+      let fails = true;
+      const shaky: Storage = {
+        ...storage,
+        write: (...args) => (fails ? Promise.reject(new Error('gone')) : storage.write(...args)),
+        finish: (...args) => (fails ? Promise.reject(new Error('gone')) : storage.finish(...args)),
+      };
+      const study = await make({ storage: shaky });
+      const trial = await study.ask({ x: floatDistribution(0, 1) });
+      await new Promise((resolve) => setImmediate(resolve));
+      trial.report(1, 0);
+      let thrown: unknown;
+      await study.tell(trial, 7).catch((error) => {
+        thrown = error;
+      });
+      expect(thrown).to.have.property('message', 'gone');
+      fails = false;
+      await study.tell(trial, 7);
+      const [stored] = await trialsOf(study);
+      expect(stored).to.deep.include({ state: 'COMPLETE', values: [7] });
+      expect([stored!.params.size, stored!.reports.size]).to.deep.equal([1, 1]);
+    });
+
+    it('that could not be given their parameters', async () => {
+      const study = await make();
+      await study.tell(await study.ask({ x: floatDistribution(0, 1) }), 1);
+      const error = await failure(study.ask({ x: floatDistribution(1, 2, { log: true }) }));
+      expect(error.code).to.equal('input_invalid');
+      const { state, systemAttributes } = (await trialsOf(study))[1]!;
+      expect(state).to.equal('FAIL');
+      expect(systemAttributes.get('fail_reason')).to.contain('cannot change');
     });
 
     it('at the times of its clock', async () => {
