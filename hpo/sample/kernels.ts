@@ -34,7 +34,7 @@ interface Drawing {
 /** Kernels whose probabilities are looked up. */
 export interface TableKernels extends Drawing {
   readonly form: 'table';
-  /** Adds to `terms` [kernels] the part of the log probability that depends on the value; never above 0. */
+  /** Adds to `terms` [kernels] the part of the log probability that depends on the value. */
   addDensities(value: number, terms: Float64Array): void;
 }
 
@@ -224,9 +224,12 @@ function stepKernels(bells: Bells, distribution: NumericDistribution, step: numb
   };
 }
 
-/** Logarithms of the masses of bells between two values; those too far away for the sum with the prior are taken as 0. */
+/**
+ * Logarithms of the masses of bells between two values. Where a bell of the range is too far away to count in the sum with
+ * the prior, its mass is taken as 0; one from outside, when the range has moved, may have most of what it has left there.
+ */
 function massesBetween(
-  { means, widths }: Bells,
+  { means, widths, low, high }: Bells,
   kinds: Int32Array,
   from: number,
   to: number,
@@ -237,7 +240,8 @@ function massesBetween(
     const width = widths[kinds[i]!]!;
     const a = (from - mean) / width;
     const b = (to - mean) / width;
-    if (a < tooFar && b > -tooFar) masses[i] = logMass(a, b);
+    const isNear = a < tooFar && b > -tooFar;
+    if (isNear || mean < low || mean > high) masses[i] = logMass(a, b);
   }
   return masses;
 }
