@@ -57,8 +57,10 @@ function listen(): void {
     waiting.get(message.ask)?.(message.prune);
     waiting.delete(message.ask);
   });
-  // without the run nobody hears what is found
-  process.on('disconnect', () => process.exit(0));
+  // the run is gone, and nobody hears what is found; a message on its way may meet that first
+  const leave = () => process.exit(0);
+  process.on('disconnect', leave);
+  process.on('error', leave);
 }
 
 const watchOf = (number: number): Watch => ({
