@@ -29,6 +29,9 @@ CASES = {
     "constraints": dict(constraints=True),
     "conditional parameters": dict(space="conditional"),
     "failures, pruning, constraints, three workers": dict(workers=3, prune=True, constraints=True, fail=True),
+    "ranges that move": dict(space="moving"),
+    "choices only, together": dict(space="choices"),
+    "choices only, one by one, four workers": dict(space="choices", multivariate=False, workers=4),
     "two objectives": dict(directions=["minimize", "maximize"], trials=100, multivariate=None),
     "two objectives with equal values, constraints, together": dict(directions=["minimize", "minimize"], trials=100, constraints=True, space="steps"),
     "three objectives": dict(directions=["minimize", "maximize", "minimize"], trials=100, multivariate=None),
@@ -43,6 +46,11 @@ def suggest(t, space):
         return [t.suggest_float("x", -5, 5), t.suggest_float("y", 0, 1), t.suggest_float("z", -1e-3, 1e3)]
     if space == "steps":
         return [t.suggest_float("s", 0, 2, step=0.25), t.suggest_int("n", 1, 40, step=3), t.suggest_int("m", 0, 4)]
+    if space == "moving":
+        k = t.number // 30
+        return [t.suggest_float("x", 3 * k - 5, 3 * k + 5), t.suggest_int("n", 1 + 20 * k, 40 + 20 * k), t.suggest_float("lr", 2.0 ** (3 * k - 9), 2.0 ** (3 * k), log=True)]
+    if space == "choices":
+        return [t.suggest_categorical("a", list(range(3))), t.suggest_categorical("b", [0, 1]), t.suggest_categorical("c", list(range(9)))]
     if space == "conditional":
         kind = t.suggest_categorical("kind", ["a", "b", None, 2.5])
         x = t.suggest_float("x", -5, 5)

@@ -12,6 +12,7 @@ import type {
 } from '../../../hpo/study/index.ts';
 import {
   categoricalDistribution,
+  contains,
   floatDistribution,
   intDistribution,
   isSingle,
@@ -40,6 +41,19 @@ const spaces: Readonly<Record<string, (ask: Ask, number: number) => number[]>> =
     ask('s', float(0, 2, { step: 0.25 })),
     ask('n', int(1, 40, { step: 3 })),
     ask('m', int(0, 4)),
+  ],
+  moving: (ask, number) => {
+    const k = Math.floor(number / 30);
+    return [
+      ask('x', float(3 * k - 5, 3 * k + 5)),
+      ask('n', int(1 + 20 * k, 40 + 20 * k)),
+      ask('lr', float(2 ** (3 * k - 9), 2 ** (3 * k), { log: true })),
+    ];
+  },
+  choices: (ask) => [
+    ask('a', choice([0, 1, 2])),
+    ask('b', choice([0, 1])),
+    ask('c', choice([0, 1, 2, 3, 4, 5, 6, 7, 8])),
   ],
   conditional: (ask, number) => {
     const kind = ask('kind', choice(['a', 'b', null, 2.5]));
@@ -97,8 +111,9 @@ export function askOf(sampler: Sampler, snapshot: () => StudySnapshot, trial: Ru
         const remembered = sampler.remember?.(snapshot(), trial, relative) ?? new Map();
         for (const [key, value] of remembered) trial.systemAttributes.set(key, value);
       }
-      const known = relative.get(name);
-      return known?.value ?? sampler.independent(snapshot(), trial, name, distribution);
+      const known = relative.get(name)?.value;
+      const isUsable = known !== undefined && contains(distribution, known);
+      return isUsable ? known : sampler.independent(snapshot(), trial, name, distribution);
     };
     const value = choose();
     trial.params.set(name, { value, distribution });
