@@ -1,7 +1,7 @@
 // A study database in one SQLite file, as Optuna keeps it; many processes may use it at once.
 
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { asSluiceError, projectPath, SluiceError, stagingPath } from '../../core/index.ts';
 import type { Storage } from '../study/index.ts';
@@ -40,20 +40,21 @@ const sqlFile = (name: string): string =>
  * write-ahead log while others hold the file.
  */
 function create(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
   const staging = stagingPath(path);
-  rmSync(staging, { force: true });
+  rmSync(staging, { recursive: true, force: true });
+  mkdirSync(staging, { recursive: true });
   try {
-    const database = new DatabaseSync(staging);
+    const file = join(staging, 'studies.db');
+    const database = new DatabaseSync(file);
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`BEGIN; ${sqlFile('optuna')} ${sqlFile('sluice')} COMMIT`);
     database.close();
-    linkSync(staging, path);
+    linkSync(file, path);
   } catch (error) {
     // another process was first
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
-    rmSync(staging, { force: true });
+    rmSync(staging, { recursive: true, force: true });
   }
 }
 

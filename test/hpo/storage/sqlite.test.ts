@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { projectPath, type SluiceError } from '../../../core/index.ts';
-import { openSqliteStorage } from '../../../hpo/storage/index.ts';
+import { openSqliteStorage, openStorage } from '../../../hpo/storage/index.ts';
 import { failure } from '../../data/store/failure.ts';
 import { conformance } from './conformance.ts';
 import { noChanges } from './trials.ts';
@@ -115,6 +115,15 @@ describe('a study database in a file', () => {
       'input_missing',
       'io_failed',
     ]);
+  });
+
+  it('is named as for Optuna, or by its path', async () => {
+    const file = join(folder, 'named.db');
+    const [url, path] = [await openStorage(`sqlite:///${file}`), await openStorage(file)];
+    await url.createStudy('seen by both', ['MINIMIZE']);
+    expect(await path.findStudy('seen by both')).not.to.equal(null);
+    await Promise.all([url.close(), path.close()]);
+    expect((await failure(openStorage('mysql://me@there/x'))).code).to.equal('config_invalid');
   });
 
   it('tells of what Optuna could not read either', async () => {

@@ -446,6 +446,54 @@ describe('a study', () => {
     });
   });
 
+  it('asks its storage only for trials that are new or were open', async () => {
+    const storage = openMemoryStorage();
+    const reads: unknown[] = [];
+    const watched: Storage = {
+      ...storage,
+      readTrials: (studyId, afterId, openIds) => {
+        reads.push([afterId, openIds]);
+        return storage.readTrials(studyId, afterId, openIds);
+      },
+    };
+    const study = await make({ storage: watched });
+    const open = await study.ask();
+    const { id } = await told(study, 1);
+    reads.length = 0;
+    await study.snapshot();
+    await study.snapshot();
+    expect(reads).to.deep.equal([
+      [id, [open.id, id]],
+      [id, [open.id]],
+    ]);
+  });
+
+  it('never shows a finished trial as running again, however its reads overlap', async () => {
+    const storage = openMemoryStorage();
+    let late: (() => void) | undefined;
+    const slow: Storage = {
+      ...storage,
+      readTrials: async (...args) => {
+        const read = await storage.readTrials(...args);
+        if (late === undefined) {
+          await new Promise<void>((resolve) => {
+            late = resolve;
+          });
+        }
+        return read;
+      },
+    };
+    const writer = await make({ storage });
+    const trial = await writer.ask();
+    const reader = await make({ storage: slow, loadIfExists: true });
+    const first = reader.snapshot();
+    await new Promise((resolve) => setImmediate(resolve));
+    await writer.tell(trial, 1);
+    expect((await trialsOf(reader))[0]!.state).to.equal('COMPLETE');
+    late!();
+    expect((await first).trials[0]!.state).to.equal('COMPLETE');
+  });
+
   it('reads each finished trial once: the same object in every snapshot', async () => {
     const study = await make();
     await told(study, 1);
@@ -487,6 +535,8 @@ describe('a study', () => {
       pass(1001);
       expect(await two.reclaim()).to.deep.equal([0]);
       lost.report(1, 2);
+      expect(await lost.shouldPrune()).to.equal(true);
+      // once known it stays known, whoever found it out
       expect(await lost.shouldPrune()).to.equal(true);
       const states = (await trialsOf(two)).map(({ state }: FrozenTrial) => state);
       expect(states).to.deep.equal(['FAIL']);
