@@ -25,29 +25,41 @@ export function vectorReport(step: number, values: Vector): readonly [key: strin
  * that minimises this number. So whatever dominates ranks better, units do not matter, and a report with a NaN is NaN.
  *
  * With one objective the inner pruner sees the reports themselves. Ranks move as reports come; therefore what the inner
- * pruner remembers of a report, `completed_rung_k`, is remembered as the vector and ranked anew each time.
+ * pruner remembers of a report, `completed_rung_k`, is remembered as the vector and ranked anew each time. For `peers` it
+ * sees the steps of reports, with NaN as values.
  * @param weights of the objectives, finite, not negative, not all 0; equal where left out
  * @throws SluiceError `out_of_range`; `length_mismatch` from a decision on a study with other than so many directions
  */
 export function multiObjectivePruner(inner: Pruner, weights?: Vector): Pruner {
   if (weights !== undefined) needWeights(weights);
+  const reportsOf = remembering(readReports);
   return {
     decide(study, trial) {
       if (study.directions.length === 1) return inner.decide(study, trial);
-      const vectors = reportsOf(trial);
-      const ranked = rank(study, trial, weights);
+      const ranked = rank(study, trial, weights, reportsOf);
       const { prune, remember } = inner.decide(ranked.study, ranked.trial);
-      const last = vectors.get(lastStep(ranked.trial) ?? Number.NaN);
+      const last = reportsOf(trial).vectors.get(lastStep(ranked.trial) ?? Number.NaN);
       return { prune, remember: new Map(remember.keys().map((key) => [key, last ?? null])) };
     },
     peers(study, trial) {
       if (study.directions.length === 1) return inner.peers(study, trial);
-      const ranked = rank(study, trial, weights);
-      const peers = inner.peers(ranked.study, ranked.trial);
+      const stepsOnly = (of: FrozenTrial) => ({ ...of, reports: reportsOf(of).steps });
+      const trials = study.trials.map(stepsOnly);
+      const peers = inner.peers({ ...study, trials }, stepsOnly(trial));
       if (peers === null) return null;
       const numbers = new Set(peers.map(({ number }) => number));
       return study.trials.filter(({ number }) => numbers.has(number));
     },
+  };
+}
+
+/** Reads each trial once: finished ones are the same objects each time. */
+function remembering<T>(read: (trial: FrozenTrial) => T): (trial: FrozenTrial) => T {
+  const known = new WeakMap<FrozenTrial, T>();
+  return (trial) => {
+    const value = known.get(trial) ?? read(trial);
+    known.set(trial, value);
+    return value;
   };
 }
 
@@ -65,6 +77,7 @@ function rank(
   study: StudySnapshot,
   trial: FrozenTrial,
   weights: Vector | undefined,
+  reportsOf: (trial: FrozenTrial) => Reports,
 ): { study: StudySnapshot; trial: FrozenTrial } {
   const given = weights ?? study.directions.map(() => 1);
   if (given.length !== study.directions.length)
@@ -73,7 +86,7 @@ function rank(
       `The study has ${study.directions.length} directions and the pruner ${given.length} weights; give one for each.`,
     );
   const trials = study.trials.map((other) => (other.number === trial.number ? trial : other));
-  const vectors = trials.map(reportsOf);
+  const vectors = trials.map((other) => reportsOf(other).vectors);
   const scalar = scalariser(
     vectors.flatMap((reports) => [...reports.values()]),
     study.directions,
@@ -96,12 +109,19 @@ function rank(
   };
 }
 
-/** Step -> vector, from a trial's attributes. */
-function reportsOf({ systemAttributes }: FrozenTrial): Map<number, Vector> {
-  const reports = new Map<number, Vector>();
+/** What a trial has reported, from its attributes. */
+interface Reports {
+  /** by step */
+  readonly vectors: ReadonlyMap<number, Vector>;
+  /** the same steps, for who looks at how far a trial came and no more */
+  readonly steps: ReadonlyMap<number, number>;
+}
+
+function readReports({ systemAttributes }: FrozenTrial): Reports {
+  const vectors = new Map<number, Vector>();
   for (const [key, value] of systemAttributes)
-    if (key.startsWith(prefix)) reports.set(Number(key.slice(prefix.length)), vectorOf(value));
-  return reports;
+    if (key.startsWith(prefix)) vectors.set(Number(key.slice(prefix.length)), vectorOf(value));
+  return { vectors, steps: new Map(vectors.keys().map((step) => [step, Number.NaN])) };
 }
 
 const vectorOf = (value: Json): Vector =>

@@ -55,7 +55,7 @@ export function successiveHalvingPruner(options: SuccessiveHalvingOptions = {}):
     const step = lastStep(trial);
     const resource = minResource === 'auto' ? hundredth(study.trials) : minResource;
     if (step === null || resource === null) return goOn;
-    const value = trial.reports.get(step)!;
+    const value = withinDoubles(trial.reports.get(step)!);
     const remember = new Map<string, Json>();
     for (let rung = nextRung(trial); ; rung += 1) {
       if (step < resource * reductionFactor ** (minEarlyStoppingRate + rung))
@@ -70,6 +70,10 @@ export function successiveHalvingPruner(options: SuccessiveHalvingOptions = {}):
   };
   return { decide, peers: () => null };
 }
+
+/** The infinities as the outermost doubles: they rank the same, and JSON can say them. NaN stays. */
+const withinDoubles = (value: number): number =>
+  Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE);
 
 const rungKey = (rung: number): string => `completed_rung_${rung}`;
 
@@ -88,7 +92,8 @@ function valuesAt(trials: readonly FrozenTrial[], rung: number): number[] {
   const key = rungKey(rung);
   return trials
     .map(({ systemAttributes }) => systemAttributes.get(key))
-    .filter((value) => typeof value === 'number');
+    .filter((value) => typeof value === 'number')
+    .map(withinDoubles);
 }
 
 /** True if a value is among the best of those that compete, itself included. The first few are measured with the very best. */

@@ -84,6 +84,17 @@ describe('the successive halving pruner', () => {
     expect([...bad.remember]).to.deep.equal([['completed_rung_0', 2.5]]);
   });
 
+  it('remembers infinities as numbers that JSON has, and ranks them as they are', () => {
+    const { prune, remember } = judged(pruner, [], reporting(0, Number.POSITIVE_INFINITY));
+    expect(prune).to.equal(false);
+    expect(JSON.parse(JSON.stringify([...remember]))).to.deep.equal([...remember]);
+    const others = [withAttributes(newTrial(0), remember), passed(1, 5)];
+    expect(judged(pruner, others, reporting(2, Number.POSITIVE_INFINITY)).prune).to.equal(true);
+    expect(
+      judged(pruner, others.slice(0, 1), reporting(2, Number.POSITIVE_INFINITY)).prune,
+    ).to.equal(false);
+  });
+
   it('measures the first with the best, though half of one is nobody', () => {
     expect(judged(pruner, [], reporting(0, 9)).prune).to.equal(false);
   });

@@ -43,6 +43,10 @@ export interface Replay {
 const numberOf = (said: Said): number =>
   typeof said === 'number' ? said : { nan: Number.NaN, inf: Infinity, '-inf': -Infinity }[said];
 
+/** What a rung remembers, which our storage must be able to write. */
+const sayable = (said: Said): number =>
+  Math.min(Math.max(numberOf(said), -Number.MAX_VALUE), Number.MAX_VALUE);
+
 /** The pruner of a recording. */
 export function prunerOf({ pruner, options }: Recording): Pruner {
   const camel = Object.fromEntries(
@@ -118,7 +122,7 @@ export function replay(recording: Recording, pruner = prunerOf(recording)): Repl
       trials[number] = withReport(trials[number]!, step, numberOf(value));
       const { prune, remember } = pruner.decide(study(), trials[number]);
       compare(`trial ${number} step ${step}`, Number(prune), expected);
-      const attributes = Object.entries(remembered).map(([key, said]) => [key, numberOf(said)]);
+      const attributes = Object.entries(remembered).map(([key, said]) => [key, sayable(said)]);
       compare(
         `attributes of ${number} at ${step}`,
         [...remember].map(String),
