@@ -4,10 +4,10 @@
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asSluiceError, SluiceError } from '../../core/index.ts';
-import type { FrozenTrial } from '../study/index.ts';
+import { type FrozenTrial, isFinished } from '../study/index.ts';
 import { appendFrom, openLasting, wholeLines } from './journalFile.ts';
 import { lockFile } from './lock.ts';
-import { isFinished, type JournalLine, parseTrialLine, trialLine } from './trialLine.ts';
+import { type JournalLine, parseTrialLine, trialLine } from './trialLine.ts';
 
 /** A journal that this process writes, and no other. */
 export interface Journal {
@@ -30,8 +30,8 @@ export interface Journal {
  * finished trial, of another study, or of a trial that came before; `io_failed`
  */
 export function openJournal(path: string, study: string): Journal {
-  mkdirSync(dirname(path), { recursive: true });
   return fromDisk(() => {
+    mkdirSync(dirname(path), { recursive: true });
     const fd = openLasting(path);
     try {
       const unlock = takeLock(path);
@@ -101,7 +101,7 @@ function journalOf(fd: number, path: string, study: string, unlock: () => void):
 function needNew(added: readonly FrozenTrial[], numbers: ReadonlySet<number>, path: string): void {
   const seen = new Set(numbers);
   const violations = added.flatMap((trial) => {
-    if (!isFinished(trial)) return [`trial ${trial.number} is ${trial.state}, not finished`];
+    if (!isFinished(trial.state)) return [`trial ${trial.number} is ${trial.state}, not finished`];
     if (seen.has(trial.number)) return [`trial ${trial.number} is there already`];
     seen.add(trial.number);
     return [];

@@ -3,6 +3,7 @@
 // one process too.
 
 import { DatabaseSync } from 'node:sqlite';
+import { SluiceError } from '../../core/index.ts';
 
 const sqliteBusy = 5;
 
@@ -10,15 +11,23 @@ const sqliteBusy = 5;
  * Takes the lock of a file.
  * @param path of the file, which need not exist; the lock is the file `path.lock`
  * @returns gives it back; null if somebody has it
+ * @throws SluiceError `io_failed` if that file cannot be made
  */
 export function lockFile(path: string): (() => void) | null {
-  const lock = new DatabaseSync(`${path}.lock`);
+  let lock: DatabaseSync | null = null;
   try {
+    lock = new DatabaseSync(`${path}.lock`);
     lock.exec('BEGIN EXCLUSIVE');
   } catch (thrown) {
-    lock.close();
+    lock?.close();
     if ((thrown as { errcode?: number }).errcode === sqliteBusy) return null;
-    throw thrown;
+    throw new SluiceError(
+      'io_failed',
+      `Cannot lock ${path}: ${(thrown as Error).message}; its folder must be one that this process may write in.`,
+      { path },
+      thrown,
+    );
   }
-  return () => lock.close();
+  const taken = lock;
+  return () => taken.close();
 }

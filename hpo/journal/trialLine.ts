@@ -11,12 +11,7 @@ export interface JournalLine {
   readonly trial: FrozenTrial;
 }
 
-/** States in which a trial never changes again. */
 const finished = ['COMPLETE', 'PRUNED', 'FAIL'] as const satisfies readonly TrialState[];
-
-/** True if a trial will never change again. */
-export const isFinished = (trial: FrozenTrial): boolean =>
-  (finished as readonly TrialState[]).includes(trial.state);
 
 // z.number() refuses NaN and the infinities, which reports and values may be
 const double = z.custom<number>((value) => typeof value === 'number', 'expected a number');
