@@ -1,0 +1,26 @@
+// What a search costs and finds, beside Optuna in the same run.
+// usage: PEER_PYTHON=python node bench/hpo.ts [--only PART,PART] [--small]; with --only nothing is kept
+
+import { parseArgs } from 'node:util';
+import { report } from './harness.ts';
+import { measureEfficiency } from './hpo/efficiency.ts';
+import { compareQuality } from './hpo/quality.ts';
+import { measureThroughput } from './hpo/throughput.ts';
+
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, small: { type: 'boolean', default: false } },
+});
+const { small } = values;
+
+/** Each part of the report, in the order in which it is measured. */
+const parts: Readonly<Record<string, () => Promise<unknown>>> = {
+  throughput: () => measureThroughput(small ? 1000 : 5000, small ? 160 : 640, small ? 1 : 3),
+  efficiency: () => measureEfficiency(small ? 16 : 60, small ? 1 : 3),
+  quality: () => compareQuality(small ? 4 : 20, 100),
+};
+
+const only = values.only?.split(',') ?? Object.keys(parts);
+const results: Record<string, unknown> = {};
+for (const part of only) results[part] = await parts[part]!();
+if (values.only === undefined && !small) report('hpo', results);
+else process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);

@@ -1,0 +1,87 @@
+# Optuna's side of bench/hpo.ts: prints one line of JSON.
+# usage: hpo_optuna.py throughput DB WORKERS TRIALS | quality SEEDS TRIALS
+import json
+import math
+import multiprocessing
+import sys
+import time
+
+import optuna
+from optuna.storages import RDBStorage
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def work(url, count, ready, go, answers):
+    sampler = optuna.samplers.RandomSampler()
+    study = optuna.load_study(study_name="bench", storage=RDBStorage(url), sampler=sampler)
+    errors = 0
+    ready.release()
+    go.wait()
+    for _ in range(count):
+        try:
+            study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=1)
+        except Exception as error:  # SQLAlchemy's, wrapped in Optuna's
+            if "locked" not in str(error) and "locked" not in str(error.__cause__):
+                raise
+            errors += 1
+    answers.put(errors)
+
+
+def throughput(path, workers, trials):
+    url = f"sqlite:///{path}"
+    study = optuna.create_study(study_name="bench", storage=RDBStorage(url))
+    context = multiprocessing.get_context("spawn")
+    ready, go, answers = context.Semaphore(0), context.Event(), context.Queue()
+    args = (url, trials // workers, ready, go, answers)
+    processes = [context.Process(target=work, args=args) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        ready.acquire()
+    begin = time.perf_counter()
+    go.set()
+    errors = sum(answers.get() for _ in processes)
+    took = time.perf_counter() - begin
+    for process in processes:
+        process.join()
+    done = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.get_trials())
+    return {"trials_per_s": done / took, "lock_errors": errors}
+
+
+def ackley(x):
+    root = math.sqrt(sum(v * v for v in x) / len(x))
+    return -20 * math.exp(-0.2 * root) - math.exp(sum(math.cos(2 * math.pi * v) for v in x) / len(x)) + 20 + math.e
+
+
+def rosenbrock(x):
+    return sum(100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in zip(x, x[1:]))
+
+
+FUNCTIONS = {
+    "sphere": (5, -4, 6, lambda x: sum(v * v for v in x)),
+    "rosenbrock": (4, -2, 3, rosenbrock),
+    "ackley": (5, -12, 20, ackley),
+    "styblinski_tang": (5, -5, 5, lambda x: sum(v**4 - 16 * v**2 + 5 * v for v in x) / 2),
+}
+
+
+def quality(seeds, trials):
+    best = {}
+    for name, (dims, low, high, at) in FUNCTIONS.items():
+        best[name] = []
+        for seed in range(seeds):
+            study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+            study.optimize(
+                lambda trial: at([trial.suggest_float(f"x{i}", low, high) for i in range(dims)]), n_trials=trials
+            )
+            best[name].append(study.best_value)
+    return best
+
+
+if __name__ == "__main__":
+    command, *args = sys.argv[1:]
+    if command == "throughput":
+        print(json.dumps(throughput(args[0], int(args[1]), int(args[2]))))
+    else:
+        print(json.dumps(quality(int(args[0]), int(args[1]))))
