@@ -7,11 +7,15 @@ OUT ?= artifacts
 CONFIG ?= configs/default.json
 options = --config $(CONFIG) --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(DEVICE),--device $(DEVICE)) $(if $(PRECISION),--precision $(PRECISION))
 
-.PHONY: help setup native native-cuda retrain test check serve gate bench gpu-check gpu-pack docker-build verify-reproducible demo-clean
+HPO_CONFIG ?= configs/hpo.json
+WORKERS ?= 2
+
+.PHONY: help setup native native-cuda retrain hpo test check serve gate bench gpu-check gpu-pack docker-build verify-reproducible demo-clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
 	@echo '  variables: CONFIG=FILE DATA=DIR OUT=DIR DEVICE=cpu|cuda|auto PRECISION=tf32|fp32 ARTIFACT=DIR PORT=N'
+	@echo '  of hpo: HPO_CONFIG=FILE DATA=DIR OUT=DIR WORKERS=N TRIALS=N STORAGE=FILE|postgres://...'
 
 setup: node_modules/.setup native ## install what the project needs (npm ci, native libraries)
 
@@ -38,6 +42,10 @@ check: setup ## types, lint, import arrows, docs equal to registries
 
 serve: setup ## serve the newest artifact of OUT (or ARTIFACT=DIR) on loopback
 	@$(SLUICE) serve --out $(OUT) $(if $(ARTIFACT),--artifact $(ARTIFACT)) $(if $(PORT),--port $(PORT))
+
+hpo: setup ## search for parameters in three stages, then its report; run again, it goes on
+	@$(SLUICE) hpo run --deterministic --config $(HPO_CONFIG) --out $(OUT) --workers $(WORKERS) $(if $(DATA),--data $(DATA)) $(if $(STORAGE),--storage $(STORAGE)) $(if $(TRIALS),--trials $(TRIALS))
+	@$(SLUICE) hpo report --out $(OUT) $(if $(STORAGE),--storage $(STORAGE))
 
 gate: setup ## the verdict over recorded runs
 	@$(SLUICE) gate --out $(OUT)

@@ -19,16 +19,37 @@ type Action<O> = (options: O, io: CommandIo) => Promise<CommandResult>;
 
 /** Runs one command as its user sees it: progress on stderr, the result on stdout, an exit code. */
 async function run<O extends Options>(options: O, action: Action<O>): Promise<void> {
-  const json = options.json === true;
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
+  await runUntil({ signal: stop.signal }, options, action);
+}
+
+/** A command that ends what it has begun after the first Ctrl-C, and stops at the second. */
+async function runPatiently<O extends Options>(options: O, action: Action<O>): Promise<void> {
+  const [stop, now] = [new AbortController(), new AbortController()];
+  const onInterrupt = () => {
+    if (stop.signal.aborted) now.abort();
+    else process.stderr.write('\nFinishing what runs; once more to stop now.\n');
+    stop.abort();
+  };
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  await runUntil({ signal: stop.signal, stopNow: now.signal }, options, action);
+  process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+}
+
+async function runUntil<O extends Options>(
+  signals: Pick<CommandIo, 'signal' | 'stopNow'>,
+  options: O,
+  action: Action<O>,
+): Promise<void> {
+  const json = options.json === true;
   const progress = options.progress === false ? null : createProgressBar(process.stderr);
   const io: CommandIo = {
     env: process.env,
     clock: systemClock,
     progress: progress ?? silent,
-    signal: stop.signal,
+    ...signals,
   };
   try {
     const result = await action(options, io);
@@ -222,6 +243,67 @@ command(
   .addOption(outOption())
   .action((options) =>
     run(options, async (o, io) => (await import('./training/main.ts')).trainTsmixer(o, io)),
+  );
+
+const hpo = program
+  .command('hpo')
+  .description('hyperparameter search in three stages; its database is Optuna’s');
+const storageOption = () =>
+  new Option(
+    '--storage <where>',
+    'SQLite file or postgres://...; default: hpo/optuna_liquid.db in the output folder',
+  );
+const workersOption = () =>
+  new Option('--workers <n>', 'processes; default: two less than the cores').argParser(
+    positiveInteger,
+  );
+const leaseOption = () =>
+  new Option(
+    '--lease <seconds>',
+    'several machines share the storage: trials of one that is silent for so long run elsewhere',
+  ).argParser(positiveInteger);
+const search = (name: string, does: string, example: string) =>
+  command(hpo, name, does, example).addOption(storageOption()).addOption(outOption());
+const studyOption = () =>
+  new Option('--study <name>', 'any study of the search; default: the newest search');
+
+search(
+  'run',
+  'searches: coarse, refine, forward confirmation; one that is there already goes on',
+  'hpo run --data ../shared/data --workers 2',
+)
+  .option('--config <file>', 'config of the search', 'configs/hpo.json')
+  .option(
+    '--data <dir>',
+    'folder with the files that the config names, or a bar store; the simulator if absent',
+  )
+  .option('--trials <n>', 'trials of the first two stages together', positiveInteger)
+  .option('--seed <n>', 'overrides the seed of the config', number)
+  .option('--deterministic', 'the same trials for any number of workers, and after a kill')
+  .addOption(workersOption())
+  .addOption(leaseOption())
+  .action((options) =>
+    runPatiently(options, async (o, io) => (await import('./hpo/main.ts')).hpoRun(o, io)),
+  );
+search('resume', 'goes on with a search as it was planned', 'hpo resume --workers 2')
+  .addOption(studyOption())
+  .addOption(workersOption())
+  .addOption(leaseOption())
+  .action((options) =>
+    runPatiently(options, async (o, io) => (await import('./hpo/main.ts')).hpoResume(o, io)),
+  );
+search('top', 'the best trials of each stage', 'hpo top --count 5')
+  .addOption(studyOption())
+  .option('--count <n>', 'how many of each stage', positiveInteger, 10)
+  .action((options) => run(options, async (o) => (await import('./hpo/main.ts')).hpoTop(o)));
+search('export', 'every trial of a search', 'hpo export --format csv > trials.csv')
+  .addOption(studyOption())
+  .addOption(new Option('--format <format>').choices(['csv', 'json']).default('csv'))
+  .action((options) => run(options, async (o) => (await import('./hpo/main.ts')).hpoExport(o)));
+search('report', 'writes the report of a search: HTML and JSON', 'hpo report')
+  .addOption(studyOption())
+  .action((options) =>
+    run(options, async (o, io) => (await import('./hpo/main.ts')).hpoReport(o, io)),
   );
 
 command(

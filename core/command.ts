@@ -10,6 +10,8 @@ export interface CommandIo {
   readonly progress: Progress;
   /** Aborted by Ctrl-C; long work stops at the next safe point with code `cancelled`. */
   readonly signal: AbortSignal;
+  /** Aborted by a second Ctrl-C, for commands whose work ends in its own time after the first; absent elsewhere. */
+  readonly stopNow?: AbortSignal;
 }
 
 /** What a command ends with. 3 and 4 belong to the gate: fail and `insufficient_observation`. */

@@ -59,8 +59,17 @@ async function walkedForward(
       return { values: null, failure: null, userAttributes, reports, pruned: true };
     }
   }
-  return { values: [last!.value], failure: null, userAttributes: { ...last!.terms }, reports };
+  return {
+    values: [last!.value],
+    failure: null,
+    userAttributes: { ...last!.terms },
+    reports,
+    constraints: { no_trade: noTrade(last!) },
+  };
 }
+
+/** Doing nothing costs nothing and would beat every honest loss: such a trial is not feasible. */
+const noTrade = ({ terms }: Judged): number => (terms.turnover > 0 ? 0 : 1);
 
 async function confirmed(task: ConfirmTask, fits: TrialFits): Promise<TrialOutcome> {
   const samples = await confirmationSamples(fits.config, task, fits.signal);

@@ -1,0 +1,83 @@
+// The config of a search: one strict schema. The retrain config that it starts from is a file of its own.
+
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { parseStrict, readJson } from '../../core/index.ts';
+import { type RetrainConfig, readRetrainConfig } from '../../training/retrain/index.ts';
+import { distributionsOf, spaceSchema, weightsSchema } from '../objective/index.ts';
+
+const count = z.int().positive();
+
+const stageSchema = z.strictObject({
+  /** the first so many symbols of the market */
+  symbols: count,
+  /** length of the window, as a share of the search span */
+  span_frac: z.number().gt(0).lt(1),
+  /** walk-forward folds; each is a report that a pruner may end the trial by */
+  folds: count,
+  trials: count,
+});
+
+const prunerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({
+    kind: z.literal('median'),
+    startup_trials: count,
+    warmup_steps: z.int().min(0),
+  }),
+  z.strictObject({
+    kind: z.literal('successive_halving'),
+    min_resource: count,
+    reduction_factor: z.int().min(2),
+  }),
+]);
+
+/** The whole config of a search. */
+export const searchConfigSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9_]{0,40}$/, 'lower-case letters, digits and _'),
+  /** config of a retrain, relative to this file; a trial changes what `space` names */
+  base: z.string().min(1),
+  space: spaceSchema,
+  /** penalties of the objective */
+  weights: weightsSchema,
+  sampler: z.strictObject({
+    /** trials before TPE learns from them */
+    startup_trials: count,
+    candidates: count,
+  }),
+  pruner: prunerSchema,
+  /** deterministic mode: trial n learns from the trials up to n - window */
+  window: count,
+  coarse: stageSchema,
+  refine: stageSchema.extend({
+    /** best trials of the coarse stage that it begins with */
+    taken_up: count,
+    /** how far around their values it looks, as a share of each parameter's range */
+    margin_frac: z.number().min(0).max(1),
+  }),
+  /** best trials of the refine stage that forward OOS is shown */
+  confirm: z.strictObject({ taken_up: count }),
+});
+
+/** What {@link searchConfigSchema} lets through. */
+export type SearchConfig = z.infer<typeof searchConfigSchema>;
+
+/** Reads a config and the one that it starts from. @throws SluiceError `input_missing` | `input_invalid` | `config_invalid` */
+export function readSearchConfig(path: string): { config: SearchConfig; base: RetrainConfig } {
+  const config = parseStrict(searchConfigSchema, readJson(path), `config ${path}`);
+  const base = readRetrainConfig(resolve(dirname(path), config.base));
+  distributionsOf(config.space, base);
+  return { config, base };
+}
+
+/** The same search with so many trials in its first two stages together, shared out as the config shares them. */
+export function withTrials(config: SearchConfig, trials: number): SearchConfig {
+  const { coarse, refine } = config;
+  const share = Math.round((trials * coarse.trials) / (coarse.trials + refine.trials));
+  const first = Math.min(Math.max(1, share), Math.max(1, trials - 1));
+  return {
+    ...config,
+    coarse: { ...coarse, trials: first },
+    refine: { ...refine, trials: Math.max(1, trials - first) },
+  };
+}
