@@ -22,7 +22,11 @@ export function createRelationalStorage(engine: Engine): Storage {
     createStudy: (name, directions) => write((query) => insertStudy(query, name, directions)),
     findStudy: (name) => read(async (query) => (await selectStudies(query, name))[0] ?? null),
     listStudies: () => read((query) => selectStudies(query, null)),
-    deleteStudy: (studyId) => write((query) => deleteStudy(query, studyId)),
+    deleteStudy: (studyId) =>
+      write(async (query) => {
+        await trials.lock(query, studyId);
+        await deleteStudy(query, studyId);
+      }),
     setStudyAttributes: (studyId, kind, attributes) =>
       write((query) => upsertStudyAttributes(query, studyId, kind, attributes)),
     readStudyAttributes: (studyId, kind) =>
@@ -32,7 +36,7 @@ export function createRelationalStorage(engine: Engine): Storage {
     addTrial: (studyId, draft) => write((query) => trials.add(query, studyId, draft)),
     write: (claim, changes) => write((query) => trials.change(query, claim, changes, null)),
     finish: (claim, changes, end) => write((query) => trials.change(query, claim, changes, end)),
-    heartbeat: (trialIds, now) => write((query) => trials.beat(query, trialIds, now)),
+    heartbeat: (claims, now) => write((query) => trials.beat(query, claims, now)),
     reclaim: (studyId, now, lease) => write((query) => trials.reclaim(query, studyId, now, lease)),
     readTrials: (studyId, afterId, openIds) =>
       read((query) => trials.select(query, studyId, afterId, openIds)),
@@ -112,11 +116,10 @@ async function deleteStudy(query: Query, studyId: number): Promise<void> {
     'study_directions',
     'study_user_attributes',
     'study_system_attributes',
+    'studies',
   ]) {
     await query(`DELETE FROM ${table} WHERE study_id = $1`, [studyId]);
   }
-  const gone = await query('DELETE FROM studies WHERE study_id = $1 RETURNING study_id', [studyId]);
-  if (gone.length === 0) throw missingStudy(studyId);
 }
 
 const attributeTables: Readonly<Record<AttributeKind, string>> = {

@@ -5,7 +5,7 @@ import { toExternal } from './distribution.ts';
 import { judge, type Outcome } from './outcome.ts';
 import type { Lineage, Storage, StoredStudy } from './storage.ts';
 import { createTrial, type RunningTrial, type Trial, type TrialSurroundings } from './trial.ts';
-import { createTrialCache, isFinished, type TrialCache } from './trialCache.ts';
+import { createTrialCache, type TrialCache } from './trialCache.ts';
 import type {
   Direction,
   Distribution,
@@ -75,8 +75,12 @@ export interface Study {
   snapshot(): Promise<StudySnapshot>;
   /** Tells that the trials that this process asked for still run. */
   heartbeat(): Promise<void>;
-  /** Takes back what other workers left. @returns numbers of trials */
-  reclaim(): Promise<readonly number[]>;
+  /**
+   * Takes back what other workers left.
+   * @param silentMs how long they must have been silent; 0 = whoever runs, where no other worker can be alive
+   * @returns numbers of trials
+   */
+  reclaim(silentMs?: number): Promise<readonly number[]>;
 }
 
 /**
@@ -146,7 +150,8 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     refresh: cache.refresh,
     distribution: cache.distribution,
   };
-  const lease = () => (leaseMs === null ? null : { staleBefore: clock() - leaseMs, maxRetries });
+  const lease = (silentMs = leaseMs) =>
+    silentMs === null ? null : { staleBefore: clock() - silentMs, maxRetries };
 
   return {
     id,
@@ -163,15 +168,15 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
         }
         return trial;
       } catch (error) {
-        await end(trial, 'FAIL', String(error)).catch(() => {});
+        await conclude(trial, 'FAIL', String(error)).catch(() => {});
         throw error;
       }
     },
     tell: async (told, outcome, reason) => {
-      const number = typeof told === 'number' ? told : told.number;
+      if (typeof told !== 'number') return conclude(told as RunningTrial, outcome, reason);
       const trial =
-        running.get(number) ?? createTrial(await findRunning(cache, name, number), surroundings);
-      return end(trial, outcome, reason);
+        running.get(told) ?? createTrial(await findRunning(cache, name, told), surroundings);
+      return conclude(trial, outcome, reason);
     },
     enqueue: async (params, { userAttributes = {}, skipIfExists = false } = {}) => {
       await cache.refresh();
@@ -188,22 +193,27 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     },
     heartbeat: () =>
       storage.heartbeat(
-        [...running.values()].map((trial) => trial.id),
+        [...running.values()].map((trial) => trial.claim),
         clock(),
       ),
-    reclaim: async () => {
-      const current = lease();
-      return current === null ? [] : storage.reclaim(id, clock(), current);
+    reclaim: async (silentMs) => {
+      const given = lease(silentMs);
+      return given === null ? [] : storage.reclaim(id, clock(), given);
     },
   };
 
   /** A storage that fails leaves the trial running here, to be told again. */
-  async function end(trial: RunningTrial, outcome: Outcome, given?: string): Promise<FrozenTrial> {
+  async function conclude(
+    trial: RunningTrial,
+    outcome: Outcome,
+    given?: string,
+  ): Promise<FrozenTrial> {
     const { end, reason } = judge(outcome, directions, trial.frozen(), clock());
     const why = reason ?? given;
     if (end.state === 'FAIL' && why !== undefined) trial.setSystemAttribute('fail_reason', why);
     const kept = await trial.finish(end);
-    running.delete(trial.number);
+    // the trial may have been taken back and asked for again, here too
+    if (running.get(trial.number) === trial) running.delete(trial.number);
     if (!kept) throw notRunning(name, trial.number);
     return { ...trial.frozen(), ...end };
   }
@@ -226,7 +236,8 @@ function overlaid(
   const trials = [...cache.trials()];
   for (const [number, trial] of running) {
     const read = trials[number];
-    if (read?.id === trial.id && !isFinished(read.state)) trials[number] = trial.frozen();
+    const ours = read?.state === 'RUNNING' && read.startedAt === trial.claim.startedAt;
+    if (ours) trials[number] = trial.frozen();
   }
   return trials;
 }

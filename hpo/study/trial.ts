@@ -15,7 +15,7 @@ import {
   toInternal,
 } from './distribution.ts';
 import { requireStep } from './outcome.ts';
-import type { Storage, TrialChanges, TrialEnd } from './storage.ts';
+import type { Storage, TrialChanges, TrialClaim, TrialEnd } from './storage.ts';
 import type {
   Distribution,
   FrozenTrial,
@@ -59,6 +59,7 @@ export interface Trial {
 
 /** What only the study sees of it. */
 export interface RunningTrial extends Trial {
+  readonly claim: TrialClaim;
   /** Writes what is not yet written, and the end. @returns false: the trial was taken back from this worker */
   finish(end: TrialEnd): Promise<boolean>;
 }
@@ -127,6 +128,7 @@ export function createTrial(asked: FrozenTrial, study: TrialSurroundings): Runni
 
   return {
     id: asked.id,
+    claim: asked,
     number: asked.number,
     suggest,
     suggestFloat: (name, low, high, options) =>

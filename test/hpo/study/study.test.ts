@@ -542,6 +542,29 @@ describe('a study', () => {
       expect(states).to.deep.equal(['FAIL']);
     });
 
+    it('does not take the word of a lost trial for that of the one that runs now', async () => {
+      const { one, pass } = await pair({ maxRetries: 1 });
+      const lost = await one.ask({ x: floatDistribution(0, 1) });
+      pass(1001);
+      const found = await one.ask();
+      expect(found.number).to.equal(lost.number);
+      expect((await failure(one.tell(lost, 1))).code).to.equal('database_refused');
+      expect((await trialsOf(one))[0]).to.deep.include({ state: 'RUNNING', params: new Map() });
+      pass(900);
+      await one.heartbeat();
+      pass(900);
+      expect(await one.reclaim()).to.deep.equal([]);
+      expect(await one.tell(found, 2)).to.deep.include({ state: 'COMPLETE', values: [2] });
+    });
+
+    it('takes back all at once where no other worker can be alive', async () => {
+      const { one, two, pass } = await pair();
+      await one.ask();
+      pass(1);
+      expect(await two.reclaim()).to.deep.equal([]);
+      expect(await two.reclaim(0)).to.deep.equal([0]);
+    });
+
     it('leaves alone who sends heartbeats', async () => {
       const { one, two, pass } = await pair();
       const trial = await one.ask();
