@@ -37,15 +37,17 @@ export const chartLegend = { top: 4, textStyle: { color: '#334155' } } as const;
  */
 export function drawChart(option: ChartOption, height: number, width = 960): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-  chart.setOption({
-    animation: false,
-    color: [...palette],
-    textStyle: { fontFamily: 'inherit' },
-    ...option,
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg;
+  try {
+    chart.setOption({
+      animation: false,
+      color: [...palette],
+      textStyle: { fontFamily: 'inherit' },
+      ...option,
+    });
+    return chart.renderToSVGString();
+  } finally {
+    chart.dispose();
+  }
 }
 
 /**
