@@ -68,11 +68,15 @@ export function openMemoryStorage(): Storage {
     places.get(trial.id)!.study.trials[trial.number] = changed;
     return changed;
   };
-  /** The trial of a claim that still holds. */
-  const held = ({ id, startedAt }: TrialClaim): FrozenTrial | undefined => {
+  const running = (id: number): FrozenTrial | undefined => {
     const place = places.get(id);
     const trial = place?.study.trials[place.number];
-    return trial?.state === 'RUNNING' && trial.startedAt === startedAt ? trial : undefined;
+    return trial?.state === 'RUNNING' ? trial : undefined;
+  };
+  /** The trial of a claim that still holds. */
+  const held = ({ id, startedAt }: TrialClaim): FrozenTrial | undefined => {
+    const trial = running(id);
+    return trial?.startedAt === startedAt ? trial : undefined;
   };
 
   const takeBack = (trial: FrozenTrial, now: number, lease: Lease): void => {
@@ -153,10 +157,8 @@ export function openMemoryStorage(): Storage {
       heartbeats.delete(trial.id);
       return true;
     },
-    heartbeat: async (claims, now) => {
-      for (const claim of claims) {
-        if (held(claim) !== undefined) heartbeats.set(claim.id, now);
-      }
+    heartbeat: async (trialIds, now) => {
+      for (const id of trialIds) if (running(id) !== undefined) heartbeats.set(id, now);
     },
     reclaim: async (studyId, now, lease) => reclaim(studyId, now, lease),
     readTrials: async (studyId, afterId, openIds) => {

@@ -36,7 +36,7 @@ export function createRelationalStorage(engine: Engine): Storage {
     addTrial: (studyId, draft) => write((query) => trials.add(query, studyId, draft)),
     write: (claim, changes) => write((query) => trials.change(query, claim, changes, null)),
     finish: (claim, changes, end) => write((query) => trials.change(query, claim, changes, end)),
-    heartbeat: (claims, now) => write((query) => trials.beat(query, claims, now)),
+    heartbeat: (trialIds, now) => write((query) => trials.beat(query, trialIds, now)),
     reclaim: (studyId, now, lease) => write((query) => trials.reclaim(query, studyId, now, lease)),
     readTrials: (studyId, afterId, openIds) =>
       read((query) => trials.select(query, studyId, afterId, openIds)),

@@ -107,15 +107,18 @@ export function createTrialStatements(engine: Engine) {
     return true;
   };
 
-  const beat = async (query: Query, claims: readonly TrialClaim[], now: number): Promise<void> => {
+  const beat = async (query: Query, trialIds: readonly number[], now: number): Promise<void> => {
     // in one order, so that no two wait for each other
-    for (const claim of [...claims].sort((a, b) => a.id - b.id)) {
-      const [held] = await query(`SELECT trial_id FROM trials WHERE ${claimHolds}`, cells(claim));
-      if (held === undefined) continue;
+    for (const id of [...trialIds].sort((a, b) => a - b)) {
+      const [running] = await query(
+        `SELECT trial_id FROM trials WHERE trial_id = $1 AND state = 'RUNNING'`,
+        [id],
+      );
+      if (running === undefined) continue;
       await query(
         `INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES ($1, $2)
          ON CONFLICT (trial_id) DO UPDATE SET heartbeat = excluded.heartbeat`,
-        [claim.id, timeText(now)],
+        [id, timeText(now)],
       );
     }
   };
@@ -132,7 +135,7 @@ export function createTrialStatements(engine: Engine) {
       const trial =
         (await claimWaiting(query, studyId, now)) ??
         (await add(query, studyId, { ...fresh, startedAt: now }));
-      if (lease !== null) await beat(query, [trial], now);
+      if (lease !== null) await beat(query, [trial.id], now);
       return trial;
     },
     /** Changes a trial whose claim holds, and ends it. */
@@ -152,21 +155,24 @@ export function createTrialStatements(engine: Engine) {
   };
 }
 
-/** The trial $1, if it runs since a moment from $2 to before $3: a database may keep it finer than we do. */
-const claimHolds = `trial_id = $1 AND state = 'RUNNING'
-  AND (datetime_start IS NULL OR (datetime_start >= $2 AND datetime_start < $3))`;
-
-const cells = ({ id, startedAt }: TrialClaim) => [
-  id,
-  timeText(startedAt ?? 0),
-  timeText(startedAt === null ? maxTime : startedAt + 1),
-];
-
-/** Whether a claim holds; its row is written, if only as it was, so that it holds until the transaction ends. */
+/**
+ * Whether a claim holds; its row is written, if only as it was, so that it holds until the transaction ends. The start
+ * tells one run of a trial from the next; a database may keep it finer than we do.
+ */
 async function holds(query: Query, claim: TrialClaim, end: TrialEnd | null): Promise<boolean> {
+  const { id, startedAt } = claim;
   const rows = await query(
-    `UPDATE trials SET state = $4, datetime_complete = $5 WHERE ${claimHolds} RETURNING trial_id`,
-    [...cells(claim), end?.state ?? 'RUNNING', optionalTimeText(end?.completedAt ?? null)],
+    `UPDATE trials SET state = $4, datetime_complete = $5
+     WHERE trial_id = $1 AND state = 'RUNNING'
+       AND (datetime_start IS NULL OR (datetime_start >= $2 AND datetime_start < $3))
+     RETURNING trial_id`,
+    [
+      id,
+      timeText(startedAt ?? 0),
+      timeText(startedAt === null ? maxTime : startedAt + 1),
+      end?.state ?? 'RUNNING',
+      optionalTimeText(end?.completedAt ?? null),
+    ],
   );
   return rows.length > 0;
 }

@@ -101,8 +101,8 @@ export interface Storage {
   write(claim: TrialClaim, changes: TrialChanges): Promise<boolean>;
   /** The last changes of a trial and its end. @returns false: the claim has ended and nothing was written */
   finish(claim: TrialClaim, changes: TrialChanges, end: TrialEnd): Promise<boolean>;
-  /** Marks running trials as alive, those whose claim holds. */
-  heartbeat(claims: readonly TrialClaim[], now: number): Promise<void>;
+  /** Marks trials as alive, those of them that run. */
+  heartbeat(trialIds: readonly number[], now: number): Promise<void>;
   /** Takes back stale trials. @returns their numbers */
   reclaim(studyId: number, now: number, lease: Lease): Promise<readonly number[]>;
   /**

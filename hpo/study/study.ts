@@ -191,11 +191,15 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
       await cache.refresh();
       return snapshot();
     },
-    heartbeat: () =>
-      storage.heartbeat(
-        [...running.values()].map((trial) => trial.claim),
+    heartbeat: async () => {
+      await cache.refresh();
+      // a trial that another has by now must not live on by our heartbeat
+      const held = [...running.values()].filter((trial) => runsHere(cache, trial));
+      await storage.heartbeat(
+        held.map((trial) => trial.id),
         clock(),
-      ),
+      );
+    },
     reclaim: async (silentMs) => {
       const given = lease(silentMs);
       return given === null ? [] : storage.reclaim(id, clock(), given);
@@ -235,11 +239,15 @@ function overlaid(
 ): readonly FrozenTrial[] {
   const trials = [...cache.trials()];
   for (const [number, trial] of running) {
-    const read = trials[number];
-    const ours = read?.state === 'RUNNING' && read.startedAt === trial.claim.startedAt;
-    if (ours) trials[number] = trial.frozen();
+    if (runsHere(cache, trial)) trials[number] = trial.frozen();
   }
   return trials;
+}
+
+/** Whether a trial, as last read, runs and was started by this worker. */
+function runsHere(cache: TrialCache, trial: RunningTrial): boolean {
+  const read = cache.trials()[trial.number];
+  return read?.state === 'RUNNING' && read.startedAt === trial.claim.startedAt;
 }
 
 async function findRunning(cache: TrialCache, study: string, number: number): Promise<FrozenTrial> {

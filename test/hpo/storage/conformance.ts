@@ -170,7 +170,7 @@ export function conformance(kind: string, open: () => Promise<Storage>): void {
             completedAt: start,
           }),
         ).to.equal(false);
-        await storage.heartbeat([trial], start);
+        await storage.heartbeat([trial.id], start);
         expect(plain(await only(id))).to.deep.equal(before);
       });
 
@@ -279,7 +279,7 @@ export function conformance(kind: string, open: () => Promise<Storage>): void {
         const silent = await storage.ask(id, start, lease(0));
         const beating = await storage.ask(id, start, lease(0));
         await ask(id);
-        await storage.heartbeat([beating], start + 100);
+        await storage.heartbeat([beating.id], start + 100);
         expect(await storage.reclaim(id, start + 200, lease(start))).to.deep.equal([]);
         expect(await storage.reclaim(id, start + 200, lease(start + 100))).to.deep.equal([0]);
         expect((await all(id)).map(({ state }) => state)).to.deep.equal([
@@ -310,7 +310,6 @@ export function conformance(kind: string, open: () => Promise<Storage>): void {
         // the first worker wakes up: it holds nothing any more
         expect(await storage.write(first, everything)).to.equal(false);
         expect(await storage.finish(first, noChanges, complete)).to.equal(false);
-        await storage.heartbeat([first], start + 100);
         expect(plain(await only(id))).to.deep.equal(plain(second));
         const third = await storage.ask(id, start + 100, lease(start + 100, 1));
         expect(third.number).to.equal(1);

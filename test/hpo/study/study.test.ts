@@ -557,6 +557,18 @@ describe('a study', () => {
       expect(await one.tell(found, 2)).to.deep.include({ state: 'COMPLETE', values: [2] });
     });
 
+    it('keeps no trial alive that another worker has by now', async () => {
+      const { one, two, pass } = await pair({ maxRetries: 2 });
+      await one.ask();
+      pass(1001);
+      const found = await two.ask();
+      expect(found.number).to.equal(0);
+      pass(900);
+      await one.heartbeat();
+      pass(900);
+      expect(await one.reclaim()).to.deep.equal([0]);
+    });
+
     it('takes back all at once where no other worker can be alive', async () => {
       const { one, two, pass } = await pair();
       await one.ask();
