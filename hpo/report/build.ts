@@ -42,23 +42,45 @@ export function buildReport(
   search: Search,
   { madeAt, candidates = [] }: ReportFacts,
 ): SearchReport {
+  const own = search.studies.filter((record) => isOfSearch(record, search));
+  const names = new Set(own.map(nameOf));
+  const winners = candidates.filter(({ study }) => names.has(study));
   const taken = new Set(
-    search.studies.flatMap(({ parents }) =>
+    own.flatMap(({ parents }) =>
       [...parents.values()].map(({ studyName, number }) => keyOf({ study: studyName, number })),
     ),
   );
-  const chosen = new Set(candidates.map(keyOf));
-  const studies = search.studies.map((record) => studyReport(record, taken, chosen));
+  const chosen = new Set(winners.map(keyOf));
+  const studies = search.studies.map((record) =>
+    own.includes(record) ? studyReport(record, taken, chosen) : countOnly(record),
+  );
   return {
     report_version: 'hpo_report_v1',
     made_at: madeAt,
     name: search.name,
     lineage_id: search.lineageId,
     trial_count: sum(studies, (study) => study.trial_count),
-    stages: stageReports(studies),
+    stages: stageReports(studies.filter(({ of_search }) => of_search)),
     studies,
-    candidates,
+    candidates: winners,
   };
+}
+
+const nameOf = ({ snapshot, lineage }: StudyRecord): string =>
+  snapshot?.name ?? lineage?.studyName ?? '';
+
+/** A lineage may hold several searches of one market; the studies of one share a config. */
+function isOfSearch({ lineage }: StudyRecord, { name, studies }: Search): boolean {
+  const asked = studies.find((record) => nameOf(record) === name);
+  return lineage === null || lineage.configDigest === asked?.lineage?.configDigest;
+}
+
+/** A study of another search. */
+function countOnly(record: StudyRecord): StudyReport {
+  const { lineage, snapshot } = record;
+  const emptied = { ...record, snapshot: snapshot && { ...snapshot, trials: [] } };
+  const { trial_count, ...rest } = studyReport(emptied, new Set(), new Set());
+  return { ...rest, of_search: false, trial_count: lineage?.trialCount ?? trial_count };
 }
 
 const keyOf = ({ study, number }: TrialName): string => `${number} ${study}`;
@@ -67,11 +89,12 @@ const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
   items.reduce((total, item) => total + of(item), 0);
 
 function studyReport(
-  { lineage, snapshot, metricNames, parents }: StudyRecord,
+  record: StudyRecord,
   taken: ReadonlySet<string>,
   chosen: ReadonlySet<string>,
 ): StudyReport {
-  const name = snapshot?.name ?? lineage?.studyName ?? '';
+  const { lineage, snapshot, metricNames, parents } = record;
+  const name = nameOf(record);
   const study = snapshot ?? { name, directions: [], trials: [] };
   const { directions } = study;
   const trials = study.trials.map((trial): TrialReport => {
@@ -89,6 +112,7 @@ function studyReport(
     stage: lineage?.stage ?? null,
     parent: lineage?.parent ?? null,
     config_digest: lineage?.configDigest ?? null,
+    of_search: true,
     deleted: snapshot === null,
     trial_count: lineage?.trialCount ?? trials.length,
     directions,

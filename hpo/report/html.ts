@@ -13,13 +13,22 @@ import {
   isComparable,
   shownParameters,
 } from './charts.ts';
-import { figureText, flatten, nameText, spanText, stageName, timeText, valueText } from './text.ts';
+import {
+  attributeText,
+  figureText,
+  flatten,
+  nameText,
+  spanText,
+  stageName,
+  timeText,
+  valueText,
+} from './text.ts';
 import type { CandidateReport, SearchReport, StudyReport, TrialReport } from './types.ts';
 
 /** The report as an HTML document. Every number it shows stands in the report's JSON too. */
 export function renderReport(report: SearchReport): string {
   const { name, lineage_id, studies } = report;
-  const kept = studies.filter(({ deleted }) => !deleted);
+  const kept = studies.filter(({ of_search, deleted }) => of_search && !deleted);
   const body = [
     cards(summaryCards(report)),
     section('Stages', (lineage_id === null ? '' : drawFunnel(report.stages)) + stageTable(report)),
@@ -34,7 +43,7 @@ export function renderReport(report: SearchReport): string {
   return renderPage({
     title: `Sluice: search ${name}`,
     heading: name,
-    lead: `A search ${origin}: ${counted(studies.length, 'study', 'studies')}, ${counted(report.trial_count, 'trial')} ever made; seen ${timeText(report.made_at)}.`,
+    lead: `${counted(kept.length, 'study', 'studies')} ${origin}, with ${counted(report.trial_count, 'trial')} ever made in it; seen ${timeText(report.made_at)}.`,
     body: body.join('\n'),
   });
 }
@@ -115,7 +124,7 @@ function candidateTable(candidates: readonly CandidateReport[]): string {
   const rows = [
     ['study', ...candidates.map(({ study }) => study)],
     ['trial', ...candidates.map(({ number }) => String(number))],
-    ...names.map((name) => [name, ...figures.map((one) => valueText(one.get(name)))]),
+    ...names.map((name) => [name, ...figures.map((one) => attributeText(name, one.get(name)))]),
   ];
   return table(
     ['candidate', ...candidates.map(({ candidate_id }) => nameText(candidate_id, 20))],
@@ -233,7 +242,7 @@ function bestTable(study: StudyReport): string {
     group(
       'terms of the objective and other attributes',
       [...new Set(terms.flatMap((one) => [...one.keys()]))].map((key) =>
-        row(key, (_, at) => valueText(terms[at]!.get(key))),
+        row(key, (_, at) => attributeText(key, terms[at]!.get(key))),
       ),
     ),
     omissionOfBest(study),
@@ -256,7 +265,7 @@ function lineageTable({ studies, trial_count }: SearchReport): string {
     study.stage === null ? '–' : String(study.stage),
     study.parent ?? '–',
     figureText(study.trial_count),
-    study.deleted ? 'deleted' : study.directions.join(', '),
+    study.deleted ? 'deleted' : study.of_search ? 'of this search' : 'of another search',
     timeText(study.started_at),
     study.started_at === null || study.ended_at === null
       ? '–'
@@ -268,7 +277,7 @@ function lineageTable({ studies, trial_count }: SearchReport): string {
     'stage',
     'goes on from',
     'trials ever made',
-    'directions',
+    'what it is',
     'first trial',
     'to its last end',
     'config digest',

@@ -24,6 +24,12 @@ function numberText(value: number): string {
   return String(Number(value.toPrecision(5)));
 }
 
+/** A {@link valueText}; the ends of a window, `from` and `to` in Unix ms, as days. */
+export function attributeText(name: string, value: Json | undefined): string {
+  const isEnd = /(^|\.)(from|to)$/.test(name) && typeof value === 'number' && value > 1e12;
+  return isEnd ? isoTime(value).slice(0, 10) : valueText(value);
+}
+
 /** A name that must not be longer than its place. */
 export const nameText = (name: string, length = 28): string =>
   name.length <= length ? name : `${name.slice(0, length - 1)}…`;

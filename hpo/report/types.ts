@@ -58,6 +58,8 @@ export interface StudyReport {
   readonly stage: number | null;
   readonly parent: string | null;
   readonly config_digest: string | null;
+  /** false: of another search of the lineage, of which only the count of trials is shown */
+  readonly of_search: boolean;
   /** a deleted study has left nothing but its count of trials */
   readonly deleted: boolean;
   /** every trial ever made in it */
@@ -79,7 +81,7 @@ export interface StudyReport {
   readonly trials: readonly TrialReport[];
 }
 
-/** A stage of the funnel. */
+/** A stage of the search's funnel. */
 export interface StageReport {
   readonly stage: number | null;
   readonly studies: number;

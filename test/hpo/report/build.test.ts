@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { buildReport } from '../../../hpo/report/index.ts';
 import { floatDistribution } from '../../../hpo/study/index.ts';
-import { alone, recordOf, threeStages, treeTrials, trialOf } from './searches.ts';
+import { alone, lineageOf, recordOf, threeStages, treeTrials, trialOf } from './searches.ts';
 
 const madeAt = 1_800_100_000_000;
 
@@ -122,6 +122,28 @@ describe('hpo/report: the document of a search', () => {
       false,
     ]);
     expect(report.studies[0]!.deleted).to.equal(true);
+  });
+
+  it('shows one search of a lineage, and counts the others', () => {
+    const search = threeStages();
+    const other = recordOf('other-coarse', ['MAXIMIZE'], treeTrials(7, 9), {
+      lineage: lineageOf({
+        studyName: 'other-coarse',
+        configDigest: 'e'.repeat(64),
+        trialCount: 7,
+      }),
+    });
+    const candidate = { study: 'other-coarse', number: 1, candidate_id: 'c', figures: {} };
+    const both = buildReport(
+      { ...search, studies: [...search.studies, other] },
+      { madeAt, candidates: [candidate] },
+    );
+    const without = buildReport(search, { madeAt });
+    expect(both.trial_count).to.equal(without.trial_count + 7);
+    expect(both.stages).to.deep.equal(without.stages);
+    expect(both.candidates).to.deep.equal([]);
+    const { of_search, trial_count, trials } = both.studies.at(-1)!;
+    expect([of_search, trial_count, trials]).to.deep.equal([false, 7, []]);
   });
 
   it('tells the importance of each objective, and none where nothing can be told', () => {
