@@ -37,8 +37,8 @@ export interface Dispatcher {
   isExhausted(): boolean;
 }
 
-/** Looks at a lease's end: one more than the thirds of it, after which every silent trial has been taken back. */
-const leaseLooks = 4;
+/** How often a run that has nothing more to run looks at the trials that others run. */
+const lookMs = 500;
 
 /** A dispatcher of a study. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
@@ -82,9 +82,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       const numbers = due(trials);
       if (numbers.length === 0) {
         const others = trials.some((t) => t.state === 'RUNNING' && !running.has(t.number));
-        if (study.leaseMs === null || !others || looks === leaseLooks) return null;
+        // after a whole lease those that still run are alive
+        if (study.leaseMs === null || !others || looks * lookMs > study.leaseMs) return null;
         looks += 1;
-        await delay(study.leaseMs / 3, undefined, { signal: stop }).catch(() => {});
+        await delay(lookMs, undefined, { signal: stop }).catch(() => {});
         await study.reclaim();
       } else if (mayStart(trials, numbers.at(-1)!)) {
         return await ask(numbers.length);

@@ -107,10 +107,8 @@ async function takeBack(
   now: number,
 ): Promise<number> {
   if (trials.length === 0) return 0;
-  await storage.heartbeat(
-    trials.map(({ id }) => id),
-    0,
-  );
+  const ids = trials.map(({ id }) => id);
+  await storage.heartbeat(ids, 0);
   const lease = { staleBefore: 1, maxRetries: Number.MAX_SAFE_INTEGER };
   return (await storage.reclaim(studyId, now, lease)).length;
 }
