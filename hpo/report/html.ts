@@ -209,7 +209,11 @@ function importances(study: StudyReport): string {
 function bestTable(study: StudyReport): string {
   const best = study.best.slice(0, 10).map((number) => study.trials[number]!);
   if (best.length === 0) return remark('No feasible trial is complete.');
-  const terms = best.map(({ user_attributes }) => flatten(user_attributes));
+  const terms = best.map(({ user_attributes }) => {
+    // they stand among the values, each with its number
+    const { constraint_names: _, ...others } = user_attributes;
+    return flatten(others);
+  });
   const row = (name: string, of: (trial: TrialReport, at: number) => string) => [
     name,
     ...best.map(of),

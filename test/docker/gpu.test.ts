@@ -1,12 +1,12 @@
 // The image and the Job for training on a GPU, as far as they can be held to the project without an engine for containers.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 import { expect } from 'chai';
 import { load } from 'js-yaml';
-import { z } from 'zod';
 import { projectPath, readJson } from '../../core/index.ts';
+import { expectParses, jobSchema } from './job.ts';
 
 const read = (path: string): string => readFileSync(projectPath(path), 'utf8');
 const project = readJson(projectPath('package.json')) as {
@@ -130,109 +130,7 @@ describe('the image for training on a GPU', () => {
   });
 });
 
-/** The command line takes these options and values: what follows is asked for help only. */
-function expectParses(args: readonly string[]): void {
-  const script = projectPath('sluice.ts');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args, '--help'], {
-    encoding: 'utf8',
-  });
-  expect(status, stderr).to.equal(0);
-  for (const option of args.filter((arg) => arg.startsWith('--')))
-    expect(stdout).to.include(option);
-  const unknown = spawnSync(process.execPath, [script, ...args, '--no-such-option'], {
-    encoding: 'utf8',
-  });
-  expect(unknown.stderr).to.include('--no-such-option');
-}
-
 const existsInProject = (path: string): boolean => existsSync(projectPath(path));
-
-const quantity = z.union([z.string().regex(/^\d+(\.\d+)?(m|Ki|Mi|Gi)?$/), z.int()]);
-const labels = z.record(z.string(), z.string());
-/** The part of batch/v1 Job that is used; an unknown key is a misspelt one. */
-const jobSchema = z.strictObject({
-  apiVersion: z.literal('batch/v1'),
-  kind: z.literal('Job'),
-  metadata: z.strictObject({
-    name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/),
-    labels,
-  }),
-  spec: z.strictObject({
-    backoffLimit: z.int().min(0),
-    activeDeadlineSeconds: z.int().positive(),
-    ttlSecondsAfterFinished: z.int().positive(),
-    podFailurePolicy: z.strictObject({
-      rules: z.array(
-        z.strictObject({
-          action: z.enum(['FailJob', 'Ignore', 'Count']),
-          onPodConditions: z.array(z.strictObject({ type: z.string() })).optional(),
-          onExitCodes: z
-            .strictObject({
-              containerName: z.string(),
-              operator: z.enum(['In', 'NotIn']),
-              values: z.array(z.int()),
-            })
-            .optional(),
-        }),
-      ),
-    }),
-    template: z.strictObject({
-      metadata: z.strictObject({ labels }),
-      spec: z.strictObject({
-        restartPolicy: z.literal('Never'), // what podFailurePolicy asks for
-        automountServiceAccountToken: z.literal(false),
-        terminationGracePeriodSeconds: z.int().positive(),
-        securityContext: z.strictObject({
-          runAsNonRoot: z.literal(true),
-          runAsUser: z.int().positive(),
-          runAsGroup: z.int().positive(),
-          fsGroup: z.int().positive(),
-          seccompProfile: z.strictObject({ type: z.literal('RuntimeDefault') }),
-        }),
-        tolerations: z.array(
-          z.strictObject({ key: z.string(), operator: z.literal('Exists'), effect: z.string() }),
-        ),
-        containers: z
-          .array(
-            z.strictObject({
-              name: z.string(),
-              image: z.string(),
-              args: z.array(z.string()),
-              resources: z.strictObject({
-                requests: z.record(z.string(), quantity),
-                limits: z.record(z.string(), quantity),
-              }),
-              securityContext: z.strictObject({
-                allowPrivilegeEscalation: z.literal(false),
-                readOnlyRootFilesystem: z.literal(true),
-                capabilities: z.strictObject({ drop: z.tuple([z.literal('ALL')]) }),
-              }),
-              volumeMounts: z.array(
-                z.strictObject({
-                  name: z.string(),
-                  mountPath: z.string().startsWith('/'),
-                  readOnly: z.boolean().optional(),
-                }),
-              ),
-            }),
-          )
-          .length(1),
-        volumes: z.array(
-          z.union([
-            z.strictObject({
-              name: z.string(),
-              persistentVolumeClaim: z.strictObject({
-                claimName: z.string(),
-                readOnly: z.boolean().optional(),
-              }),
-            }),
-            z.strictObject({ name: z.string(), emptyDir: z.strictObject({ sizeLimit: quantity }) }),
-          ]),
-        ),
-      }),
-    }),
-  }),
-});
 
 describe('the Job for training on a GPU', () => {
   const { spec } = jobSchema.parse(load(read('docker/gpu-job.yaml')));
