@@ -99,7 +99,9 @@ async function runStages(request: SearchRequest): Promise<End> {
   const confirm = await openStage(request, 'confirm');
   await takeUp(request, confirm, finalists, 'refine');
   await recordLooks(request, confirm);
-  const confirmed = await runStage(request, 'confirm', space, finalists.length);
+  // two machines that came here at once may have let a trial wait twice
+  const { trials: waiting } = await confirm.snapshot();
+  const confirmed = await runStage(request, 'confirm', space, waiting.length);
   if (confirmed === null) return early('stopped', 'confirm');
   return { ended: 'done', stage: 'confirm', confirmed: ranked(confirmed) };
 }

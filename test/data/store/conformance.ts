@@ -4,26 +4,31 @@ import { expect } from 'chai';
 import { canonicalJson, type RunRecord } from '../../../core/index.ts';
 import {
   countOosTouches,
+  countSearchTrials,
   type Database,
   findModel,
   findPrediction,
   findVerdict,
   finishedRuns,
+  gateCandidates,
   latestModel,
   latestVerdicts,
   listDatasets,
   recordDataset,
+  recordGateCandidate,
   recordModel,
   recordOosTouch,
   recordPredictions,
   recordRetrain,
   recordRuns,
+  recordSearchTrials,
   saveVerdict,
   tallyRuns,
 } from '../../../data/store/index.ts';
 import { type Migration, migrate } from '../../../data/store/migrate.ts';
 import { failure } from './failure.ts';
 import {
+  makeCandidate,
   makeDataset,
   makeModel,
   makePrediction,
@@ -336,6 +341,70 @@ export function conformance(name: string, open: () => Promise<Database>): void {
         });
         expect((await failure(work)).code).to.equal('database_failed');
         expect(await runsOf(run)).to.deep.equal([]);
+      });
+    });
+
+    describe('searches', () => {
+      it('count their trials study by study, and the count never falls', async () => {
+        const market = unique('market');
+        expect(await countSearchTrials(db, market)).to.equal(0);
+        await recordSearchTrials(db, market, 'a', 5);
+        await recordSearchTrials(db, market, 'b', 7);
+        await recordSearchTrials(db, unique('market'), 'a', 100);
+        expect(await countSearchTrials(db, market)).to.equal(12);
+        await recordSearchTrials(db, market, 'a', 2);
+        expect(await countSearchTrials(db, market)).to.equal(12);
+        await recordSearchTrials(db, market, 'a', 9);
+        expect(await countSearchTrials(db, market)).to.equal(16);
+      });
+
+      it('keep their count from anybody who would lower it', async () => {
+        const market = unique('market');
+        await recordSearchTrials(db, market, 'a', 5);
+        for (const sql of [
+          'UPDATE search_trials SET trials = 4 WHERE market = $1',
+          "UPDATE search_trials SET study_name = 'b' WHERE market = $1",
+          'DELETE FROM search_trials WHERE market = $1',
+        ]) {
+          expect((await failure(db.query(sql, [market]))).code, sql).to.equal('database_refused');
+        }
+        expect((await failure(db.query('TRUNCATE search_trials'))).code).to.equal(
+          'database_refused',
+        );
+        expect(await countSearchTrials(db, market)).to.equal(5);
+      });
+
+      it('leave candidates, each once and for good', async () => {
+        const candidate = makeCandidate();
+        await recordGateCandidate(db, candidate);
+        await recordGateCandidate(db, { ...candidate, trial_count: 999 });
+        expect(await gateCandidates(db, candidate.market)).to.deep.equal([candidate]);
+        const error = await failure(
+          db.query('UPDATE gate_candidates SET trial_count = 3 WHERE market = $1', [
+            candidate.market,
+          ]),
+        );
+        expect(error.code).to.equal('database_refused');
+      });
+
+      it('leave none without a trial of each stage, or on data that are not live', async () => {
+        const { stages } = makeCandidate();
+        for (const wrong of [{ stages: stages.slice(1) }, { data_regime: 'mixed' }]) {
+          const candidate = makeCandidate(wrong as object);
+          const error = await failure(recordGateCandidate(db, candidate));
+          expect(error.code).to.equal('input_invalid');
+        }
+        const { market } = makeCandidate();
+        const insert = `INSERT INTO gate_candidates VALUES
+          (repeat('a', 64), $1, 'd', $2, '{}', $3::jsonb, 'l', 9, '{}', now())`;
+        for (const [regime, made] of [
+          ['mixed', '[1, 2, 3]'],
+          ['prod_live', '[1, 2]'],
+        ] as const) {
+          const error = await failure(db.query(insert, [market, regime, made]));
+          expect(error.code).to.equal('database_refused');
+        }
+        expect(await gateCandidates(db, market)).to.deep.equal([]);
       });
     });
 

@@ -1,7 +1,13 @@
 // Rows to store, valid unless a test makes them otherwise.
 
-import type { RunRecord } from '../../../core/index.ts';
-import type { DatasetRow, ModelRow, OosTouch, PredictionRow } from '../../../data/store/index.ts';
+import { type RunRecord, sha256Hex } from '../../../core/index.ts';
+import type {
+  DatasetRow,
+  GateCandidate,
+  ModelRow,
+  OosTouch,
+  PredictionRow,
+} from '../../../data/store/index.ts';
 
 let last = 0;
 
@@ -129,3 +135,23 @@ export const makeVerdict = (overrides: Readonly<Record<string, unknown>> = {}) =
   reasons: [],
   ...overrides,
 });
+
+export function makeCandidate(overrides: Partial<GateCandidate> = {}): GateCandidate {
+  return {
+    candidate: sha256Hex(unique('candidate')),
+    market: unique('market'),
+    data_version: 'd1',
+    data_regime: 'prod_live',
+    config: { gbdt: { leaves: 7 } },
+    stages: ['coarse', 'refine', 'confirm'].map((study_name, number) => ({
+      study_name,
+      number,
+      value: 0.5 * number,
+    })),
+    lineage_id: 'l1',
+    trial_count: 140,
+    evidence: { dsr_2014_v1: null, windows: { coarse: { from: 1, to: 2 } } },
+    registered_at: 1_700_000_000_000,
+    ...overrides,
+  };
+}
