@@ -45,7 +45,7 @@ async function load(path: string, isBatch: boolean): Promise<Work> {
   return (orders) => Promise.all(orders.map((order) => evaluateOne(order, watchOf(order.number))));
 }
 
-const waiting = new Map<number, (prune: boolean) => void>();
+const waiting = new Map<number, (answer: ToWorker) => void>();
 let asked = 0;
 let isListening = false;
 
@@ -54,7 +54,7 @@ function listen(): void {
   isListening = true;
   process.on('message', (message: ToWorker) => {
     if (message.owner !== owner) return;
-    waiting.get(message.ask)?.(message.prune);
+    waiting.get(message.ask)?.(message);
     waiting.delete(message.ask);
   });
   // the run is gone, and nobody hears what is found; a message on its way may meet that first
@@ -64,12 +64,14 @@ function listen(): void {
 }
 
 const watchOf = (number: number): Watch => ({
-  report(step, value) {
+  async report(step, value) {
     asked += 1;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<ToWorker>();
     waiting.set(asked, resolve);
     send({ owner, kind: 'report', ask: asked, number, step, value });
-    return promise;
+    const { prune, fault } = await promise;
+    if (fault !== null) throw new Error(fault);
+    return prune;
   },
 });
 

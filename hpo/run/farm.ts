@@ -15,7 +15,7 @@ export interface FarmOptions {
   readonly workers: number;
   /** null = none */
   readonly timeoutMs: number | null;
-  /** Hears a trial's report. @returns whether it should give up */
+  /** Hears a trial's report. @returns whether it should give up @throws what is wrong with the report */
   readonly onReport: (number: number, step: number, value: number) => Promise<boolean>;
 }
 
@@ -54,9 +54,12 @@ export function createFarm(options: FarmOptions): Farm {
     });
   };
   const answerReport = async (child: ChildProcess, message: FromWorker & { kind: 'report' }) => {
-    // a report that cannot be weighed ends nothing: the trial's end meets the same fault, and tells it
-    const prune = await onReport(message.number, message.step, message.value).catch(() => false);
-    if (child.connected) child.send({ owner, ask: message.ask, prune } satisfies ToWorker);
+    const { ask, number, step, value } = message;
+    const found = await onReport(number, step, value).then(
+      (prune) => ({ prune, fault: null }),
+      (error: Error) => ({ prune: false, fault: error.message }),
+    );
+    if (child.connected) child.send({ owner, ask, ...found } satisfies ToWorker);
   };
 
   const farmOptions = {

@@ -32,6 +32,8 @@ export interface ToWorker {
   readonly owner: typeof owner;
   readonly ask: number;
   readonly prune: boolean;
+  /** what is wrong with the report; null = nothing */
+  readonly fault: string | null;
 }
 
 /** What an evaluation of orders came to, as a process answers. */

@@ -152,10 +152,16 @@ function outcomesOf(answer: Answer, count: number, module: string): readonly Tri
     : same(failure(`its batch must give ${count} outcomes, one for each trial`));
 }
 
-/** Puts a report into its trial. @returns whether the trial should give up; so it should if it is no longer ours */
+/**
+ * Puts a report into its trial.
+ * @returns whether the trial should give up; so it should if it is no longer ours
+ * @throws SluiceError `out_of_range` (step)
+ */
 async function weigh(trial: Trial | undefined, step: number, value: number): Promise<boolean> {
-  trial?.report(value, step);
-  return trial === undefined || trial.shouldPrune();
+  if (trial === undefined) return true;
+  trial.report(value, step);
+  // a storage that fails ends no trial here: its end meets it again, and tells
+  return trial.shouldPrune().catch(() => false);
 }
 
 /** Tells progress, and counts what this run finished. */

@@ -30,7 +30,11 @@ export interface TrialOutcome {
 
 /** Hears how an evaluation goes. */
 export interface Watch {
-  /** Tells a value on the way. @returns whether the trial promises too little and should end, `pruned` */
+  /**
+   * Tells a value on the way.
+   * @returns whether the trial promises too little and should end, `pruned`
+   * @throws Error unless the step is a whole number from 0
+   */
   report(step: number, value: number): Promise<boolean>;
 }
 

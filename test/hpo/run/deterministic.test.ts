@@ -8,7 +8,7 @@ import { killRounds } from './killed.ts';
 import { decided, inFolder, runIn } from './searches.ts';
 
 /** Long enough that a tie among whole numbers, or a cache, may tell one order of ends from another. */
-const trials = 90;
+const trials = 80;
 const deterministic = { window: 6 };
 const task = { delayMs: 9, steps: 2 };
 
@@ -33,12 +33,12 @@ describe('a deterministic run', () => {
 
   it('makes that study too when it is killed on the way, again and again', async () => {
     const task = { delayMs: 15 };
-    const run = { trials: 45, deterministic: { window: 3 }, task };
+    const run = { trials: 36, deterministic: { window: 3 }, task };
     const undisturbed = await inFolder(async (folder) => (await runIn(folder, run)).trials);
     await inFolder(async (folder) => {
-      const kills = await killRounds(folder, { rounds: 4, seed: 3, killsWorkers: false, run });
+      const kills = await killRounds(folder, { rounds: 3, seed: 3, killsWorkers: false, run });
       expect(kills.interrupted).to.be.above(0);
-      expect(kills.finished).to.be.below(45);
+      expect(kills.finished).to.be.below(36);
       const { trials } = await runIn(folder, run);
       expect(decided(trials)).to.deep.equal(decided(undisturbed));
     });

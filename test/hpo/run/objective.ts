@@ -11,7 +11,9 @@ export interface TestTask {
   /** longest time an evaluation takes, depending on its number */
   readonly delayMs?: number;
   /** by number of trial */
-  readonly odd?: Readonly<Record<string, 'throw' | 'die' | 'hang' | 'nan' | 'garbage' | 'clone'>>;
+  readonly odd?: Readonly<
+    Record<string, 'throw' | 'die' | 'hang' | 'nan' | 'garbage' | 'clone' | 'step'>
+  >;
   /** steps to report, the value of each being the result */
   readonly steps?: number;
   /** an evaluation waits until this file is there */
@@ -44,6 +46,9 @@ export async function evaluate(order: TrialOrder, watch?: Watch): Promise<TrialO
       break;
     case 'hang':
       for (;;) {}
+    case 'step':
+      await watch!.report(0.5, 1);
+      break;
     case 'nan':
       return sound(Number.NaN);
     case 'garbage':

@@ -9,6 +9,7 @@ import { createStopSwitch, type RunProgress } from '../../../hpo/run/index.ts';
 import { tpeSampler } from '../../../hpo/sample/index.ts';
 import { openSqliteStorage } from '../../../hpo/storage/index.ts';
 import { bestTrial, createStudy, isFinished } from '../../../hpo/study/index.ts';
+import type { TestTask } from './objective.ts';
 import { begun, decided, inFolder, runIn } from './searches.ts';
 
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -43,7 +44,15 @@ describe('a run of a study', () => {
 
   it('fails the trial that throws, dies, hangs or talks nonsense, says why, and no other', () =>
     inFolder(async (folder) => {
-      const odd = { 1: 'throw', 2: 'die', 4: 'nan', 5: 'garbage', 6: 'clone', 8: 'hang' } as const;
+      const odd: NonNullable<TestTask['odd']> = {
+        1: 'throw',
+        2: 'die',
+        3: 'step',
+        4: 'nan',
+        5: 'garbage',
+        6: 'clone',
+        8: 'hang',
+      };
       // long enough for a process to start on a busy machine
       const { trials } = await runIn(folder, { task: { odd }, timeoutMs: 4000 });
       const reasons = new Map(
@@ -54,11 +63,12 @@ describe('a run of a study', () => {
       expect([...reasons.keys()]).to.deep.equal(Object.keys(odd).map(Number));
       expect(reasons.get(1)).to.equal('no gradient');
       expect(reasons.get(2)).to.equal('its process ended by SIGKILL while it ran');
+      expect(reasons.get(3)).to.match(/whole number from 0/);
       expect(reasons.get(4)).to.match(/NaN/);
       expect(reasons.get(5)).to.match(/did you mean "values"/);
       expect(reasons.get(6)).to.match(/cannot be sent/);
       expect(reasons.get(8)).to.equal('it took longer than 4000 ms');
-      expect(trials.filter(({ state }) => state === 'COMPLETE')).to.have.length(4);
+      expect(trials.filter(({ state }) => state === 'COMPLETE')).to.have.length(3);
     }));
 
   it('goes on to more trials when it is called again, and does nothing when it has them', () =>
