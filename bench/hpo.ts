@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { report } from './harness.ts';
 import { measureEfficiency } from './hpo/efficiency.ts';
 import { compareQuality } from './hpo/quality.ts';
+import { measureSuggestLatency } from './hpo/suggestLatency.ts';
 import { measureThroughput } from './hpo/throughput.ts';
 
 const { values } = parseArgs({
@@ -13,7 +14,8 @@ const { values } = parseArgs({
 const { small } = values;
 
 /** Each part of the report, in the order in which it is measured. */
-const parts: Readonly<Record<string, () => Promise<unknown>>> = {
+const parts: Readonly<Record<string, () => unknown>> = {
+  suggest_latency: () => measureSuggestLatency(1000, small ? 50 : 300),
   throughput: () => measureThroughput(small ? 1000 : 5000, small ? 160 : 640, small ? 1 : 3),
   efficiency: () => measureEfficiency(small ? 16 : 60, small ? 1 : 3),
   quality: () => compareQuality(small ? 4 : 20, 100),

@@ -34,8 +34,8 @@ interface Drawing {
 /** Kernels whose probabilities are looked up. */
 export interface TableKernels extends Drawing {
   readonly form: 'table';
-  /** Adds to `terms` [kernels] the part of the log probability that depends on the value. */
-  addDensities(value: number, terms: Float64Array): void;
+  /** Of each kernel the part of the log probability of a value that depends on it; at most 0. */
+  at(value: number): (kernel: number) => number;
 }
 
 /** Kernels whose log densities fall off with the square of the distance. */
@@ -43,9 +43,14 @@ export interface BellKernels extends Drawing {
   readonly form: 'bell';
   /** [kernels] on the bells' own scale */
   readonly means: Float64Array;
-  readonly widths: Float64Array;
+  /** [kernels] 1 / (width * sqrt 2) */
+  readonly inverse: Float64Array;
+  /** [kernels] by mean, the prior first */
+  readonly byMean: Int32Array;
   /** Values on the bells' own scale. */
   scaled(values: Float64Array): Float64Array;
+  /** What cutting a bell to the range adds to its log density, which `addConstants` leaves out; 0 to {@link mostCut}. */
+  cutOf(kernel: number): number;
 }
 
 /** Makes the kernels of a parameter. */
@@ -83,9 +88,9 @@ function choiceKernels(
         return choice;
       }),
     addConstants() {},
-    addDensities(choice, terms) {
+    at(choice) {
       const logs = tables.map((table) => Math.log(table[choice]!));
-      for (let k = 0; k < kernels; k += 1) terms[k]! += logs[tableOf[k]!]!;
+      return (k) => logs[tableOf[k]!]!;
     },
   };
 }
@@ -159,13 +164,23 @@ function drawBells(
   });
 }
 
+/** A bell that is no wider than the range, and in it, has a third of its mass there at least. */
+export const mostCut = -logMass(0, 1);
+
 function continuousKernels(bells: Bells, distribution: NumericDistribution): BellKernels {
-  const { means, widths, low, high } = bells;
+  const { means, widths, order, low, high } = bells;
+  const byMean = new Int32Array(means.length).fill(means.length - 1);
+  byMean.set(order, 1);
+  const isInside = (k: number) => means[k]! >= low && means[k]! <= high;
+  const inverse = new Float64Array(means.length);
+  for (let k = 0; k < means.length; k += 1) inverse[k] = Math.SQRT1_2 / widths[k]!;
+  const cuts = new Float64Array(means.length).fill(Number.NaN);
   return {
     form: 'bell',
     numeric: true,
     means,
-    widths,
+    inverse,
+    byMean,
     scaled: (values) => (distribution.log ? values.map(Math.log) : values),
     draw: (picked, uniforms) =>
       drawBells(bells, picked, uniforms).map((drawn) => {
@@ -181,9 +196,13 @@ function continuousKernels(bells: Bells, distribution: NumericDistribution): Bel
           width = widths[k]!;
           logWidth = Math.log(width);
         }
-        const mass = logMass((low - means[k]!) / width, (high - means[k]!) / width);
-        terms[k]! -= logRootTwoPi + mass + logWidth;
+        terms[k]! -= logRootTwoPi + logWidth;
+        if (!isInside(k)) terms[k]! -= massBetween(bells, k, low, high);
       }
+    },
+    cutOf(k) {
+      if (Number.isNaN(cuts[k]!)) cuts[k] = isInside(k) ? -massBetween(bells, k, low, high) : 0;
+      return cuts[k]!;
     },
   };
 }
@@ -194,13 +213,6 @@ function stepKernels(bells: Bells, distribution: NumericDistribution, step: numb
   const scale = distribution.log ? Math.log : (x: number) => x;
   const { kinds, kindOf } = distinctBells(bells);
   const massesAt = new Map<number, Float64Array>();
-  const massesOf = (value: number): Float64Array => {
-    const known = massesAt.get(value);
-    if (known !== undefined) return known;
-    const masses = massesBetween(bells, kinds, scale(value - step / 2), scale(value + step / 2));
-    massesAt.set(value, masses);
-    return masses;
-  };
   return {
     form: 'table',
     numeric: true,
@@ -211,43 +223,28 @@ function stepKernels(bells: Bells, distribution: NumericDistribution, step: numb
         return Math.min(Math.max(rounded, low), high);
       }),
     addConstants(terms) {
-      const masses = Float64Array.from(kinds, (kind) => {
-        const [mean, width] = [bells.means[kind]!, bells.widths[kind]!];
-        return logMass((bells.low - mean) / width, (bells.high - mean) / width);
-      });
+      const masses = Float64Array.from(kinds, (k) => massBetween(bells, k, bells.low, bells.high));
       for (let k = 0; k < kindOf.length; k += 1) terms[k]! -= masses[kindOf[k]!]!;
     },
-    addDensities(value, terms) {
-      const masses = massesOf(value);
-      for (let k = 0; k < kindOf.length; k += 1) terms[k]! += masses[kindOf[k]!]!;
+    at(value) {
+      const [from, to] = [scale(value - step / 2), scale(value + step / 2)];
+      const known = massesAt.get(value);
+      const masses = known ?? new Float64Array(kinds.length).fill(Number.NaN);
+      if (known === undefined) massesAt.set(value, masses);
+      return (k) => {
+        const kind = kindOf[k]!;
+        if (Number.isNaN(masses[kind]!)) masses[kind] = massBetween(bells, kinds[kind]!, from, to);
+        return masses[kind]!;
+      };
     },
   };
 }
 
-/**
- * Logarithms of the masses of bells between two values. Where a bell of the range is too far away to count in the sum with
- * the prior, its mass is taken as 0; one from outside, when the range has moved, may have most of what it has left there.
- */
-function massesBetween(
-  { means, widths, low, high }: Bells,
-  kinds: Int32Array,
-  from: number,
-  to: number,
-): Float64Array {
-  const masses = new Float64Array(kinds.length).fill(Number.NEGATIVE_INFINITY);
-  for (let i = 0; i < kinds.length; i += 1) {
-    const mean = means[kinds[i]!]!;
-    const width = widths[kinds[i]!]!;
-    const a = (from - mean) / width;
-    const b = (to - mean) / width;
-    const isNear = a < tooFar && b > -tooFar;
-    if (isNear || mean < low || mean > high) masses[i] = logMass(a, b);
-  }
-  return masses;
+/** Logarithm of a bell's mass between two values. */
+function massBetween({ means, widths }: Bells, kernel: number, from: number, to: number): number {
+  const [mean, width] = [means[kernel]!, widths[kernel]!];
+  return logMass((from - mean) / width, (to - mean) / width);
 }
-
-/** Standard deviations: e^-684 of a bell's mass lies beyond. */
-const tooFar = 37;
 
 /** Steps repeat, and with them bells: one kernel of each kind, and the kind of each kernel. */
 function distinctBells({ means, widths, order }: Bells): {

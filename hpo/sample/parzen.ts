@@ -2,7 +2,13 @@
 // observed trial and a wide one as prior. Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"; weights and
 // widths as in Optuna 5.0 (Watanabe 2023, "Tree-structured Parzen estimator: understanding its algorithm components").
 
-import { type BellKernels, kernelsOf, type Observations, type TableKernels } from './kernels.ts';
+import {
+  type BellKernels,
+  kernelsOf,
+  mostCut,
+  type Observations,
+  type TableKernels,
+} from './kernels.ts';
 import type { MersenneTwister } from './mt19937.ts';
 import { pairwiseSum } from './pairwiseSum.ts';
 
@@ -52,19 +58,20 @@ export function parzenEstimator(
     logDensity(points) {
       const constants = shares.map(Math.log);
       for (const kernels of parameters) kernels.addConstants(constants);
-      const tables: [TableKernels, Float64Array][] = [];
       const bells: [BellKernels, Float64Array][] = [];
+      const tables: [TableKernels, Float64Array][] = [];
       parameters.forEach((kernels, i) => {
         if (kernels.form === 'table') tables.push([kernels, points[i]!]);
         else bells.push([kernels, kernels.scaled(points[i]!)]);
       });
-      const addBells = bellSums(bells);
-      const terms = new Float64Array(shares.length);
-      return points[0]!.map((_, i) => {
-        terms.fill(0);
-        for (const [kernels, values] of tables) kernels.addDensities(values[i]!, terms);
-        return logSumExp(terms, addBells(i, constants, terms));
-      });
+      if (bells.length === 0) return sumsOfAll(constants, tables);
+      const sum = sumOfNear(constants);
+      return points[0]!.map((_, i) =>
+        sum(
+          bells.map(([kernels, values]) => [kernels, values[i]!]),
+          tables.map(([kernels, values]) => kernels.at(values[i]!)),
+        ),
+      );
     },
   };
 }
@@ -93,48 +100,122 @@ function pick(shares: Float64Array, random: MersenneTwister, count: number): Int
   });
 }
 
-/** Terms this far below the largest are lost in the sum, which has few of them: e^-75 is 2^-108. */
+/**
+ * Log densities at points of choices and steps. They repeat, so each is computed once; and they may be equally good, so the
+ * sum over the kernels is Optuna's to the order of additions.
+ */
+function sumsOfAll(
+  constants: Float64Array,
+  tables: readonly [TableKernels, Float64Array][],
+): Float64Array {
+  const known = new Map<string, number>();
+  const terms = new Float64Array(constants.length);
+  const sumAt = (point: number): number => {
+    terms.fill(0);
+    for (const [kernels, values] of tables) addTable(terms, kernels.at(values[point]!));
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < terms.length; k += 1) {
+      terms[k]! += constants[k]!;
+      if (terms[k]! > largest) largest = terms[k]!;
+    }
+    for (let k = 0; k < terms.length; k += 1) terms[k] = Math.exp(terms[k]! - largest);
+    return Math.log(pairwiseSum(terms)) + largest;
+  };
+  return tables[0]![1].map((_, point) => {
+    const key = tables.map(([, values]) => values[point]).join();
+    const density = known.get(key) ?? sumAt(point);
+    known.set(key, density);
+    return density;
+  });
+}
+
+function addTable(terms: Float64Array, at: (kernel: number) => number): void {
+  for (let k = 0; k < terms.length; k += 1) terms[k]! += at(k);
+}
+
+/** Terms this far below one that counts are lost in the sum: e^-75 is 2^-108. */
 const negligible = 75;
 
 /**
- * Adds to the terms of a point their constants and the exponents of all bells.
- * @param bells kernels with the values of the points, on the scale of the bells
- * @returns a function that returns the largest term; terms that are negligible beside it need not be complete
+ * Makes the function that takes a point, value by value or looked up, to its log density. With bells few kernels are near a
+ * point, and only those are followed through all parameters: but for the cuts a term can only fall, and the prior's is
+ * nowhere small.
  */
-function bellSums(bells: readonly [BellKernels, Float64Array][]) {
-  const width = bells.length;
-  const kernels = bells[0]?.[0].means.length ?? 0;
-  // One kernel's numbers lie together, because most kernels are given up after the first few parameters.
-  const means = new Float64Array(kernels * width);
-  const inverse = new Float64Array(kernels * width);
-  bells.forEach(([bell, _], p) => {
-    for (let k = 0; k < kernels; k += 1) means[k * width + p] = bell.means[k]!;
-    for (let k = 0; k < kernels; k += 1) inverse[k * width + p] = Math.SQRT1_2 / bell.widths[k]!;
-  });
-  const x = new Float64Array(width);
-  return (point: number, constants: Float64Array, terms: Float64Array): number => {
-    for (let p = 0; p < width; p += 1) x[p] = bells[p]![1][point]!;
-    let largest = Number.NEGATIVE_INFINITY;
-    // From the prior on, which is nowhere small: what follows only ever lowers a term.
-    for (let k = terms.length - 1; k >= 0; k -= 1) {
-      const start = k * width;
-      let term = terms[k]! + constants[k]!;
-      for (let p = 0; p < width && term > largest - negligible; p += 1) {
-        const z = (x[p]! - means[start + p]!) * inverse[start + p]!;
-        term -= z * z;
-      }
-      terms[k] = term;
-      if (term > largest) largest = term;
+function sumOfNear(constants: Float64Array) {
+  const terms = new Float64Array(constants.length);
+  const near = new Int32Array(constants.length);
+  const last = constants.length - 1;
+  return (
+    bells: readonly [kernels: BellKernels, value: number][],
+    tables: readonly ((kernel: number) => number)[],
+  ): number => {
+    let prior = constants[last]!;
+    for (const [kernels, x] of bells) prior += kernels.cutOf(last) - distance(kernels, last, x);
+    for (const at of tables) prior += at(last);
+    const least = prior - negligible - bells.length * mostCut;
+    terms.set(constants);
+    // In the order of the first parameter those near in it stand together, and the processor foresees which are kept.
+    near.set(bells[0]![0].byMean);
+    let count = near.length;
+    for (const [kernels, x] of bells) count = lowerByBells(terms, near, count, kernels, x, least);
+    for (let i = 0; i < count; i += 1) {
+      for (const [kernels] of bells) terms[near[i]!]! += kernels.cutOf(near[i]!);
     }
-    return largest;
+    for (const at of tables) count = lowerByTable(terms, near, count, at, least);
+    return logSumExp(terms, near, count);
   };
 }
 
-/** Logarithm of the sum of exponentials of terms, which it uses up. */
-function logSumExp(terms: Float64Array, largest: number): number {
-  for (let k = 0; k < terms.length; k += 1) {
-    const below = terms[k]! - largest;
-    terms[k] = below > -negligible ? Math.exp(below) : 0;
+/** Lowers the terms of the first `count` kernels in `near`; moves those still above `least` to its front and counts them. */
+function lowerByBells(
+  terms: Float64Array,
+  near: Int32Array,
+  count: number,
+  { means, inverse }: BellKernels,
+  x: number,
+  least: number,
+): number {
+  let kept = 0;
+  for (let i = 0; i < count; i += 1) {
+    const k = near[i]!;
+    const z = (x - means[k]!) * inverse[k]!;
+    const term = terms[k]! - z * z;
+    terms[k] = term;
+    near[kept] = k;
+    kept += term > least ? 1 : 0;
   }
-  return Math.log(pairwiseSum(terms)) + largest;
+  return kept;
+}
+
+/** As {@link lowerByBells}. */
+function lowerByTable(
+  terms: Float64Array,
+  near: Int32Array,
+  count: number,
+  at: (kernel: number) => number,
+  least: number,
+): number {
+  let kept = 0;
+  for (let i = 0; i < count; i += 1) {
+    const k = near[i]!;
+    terms[k]! += at(k);
+    near[kept] = k;
+    kept += terms[k]! > least ? 1 : 0;
+  }
+  return kept;
+}
+
+/** Half the square of a value's distance from a kernel's mean, in widths. */
+function distance({ means, inverse }: BellKernels, kernel: number, value: number): number {
+  const z = (value - means[kernel]!) * inverse[kernel]!;
+  return z * z;
+}
+
+/** Logarithm of the sum of exponentials of the terms of the first `count` kernels in `near`. */
+function logSumExp(terms: Float64Array, near: Int32Array, count: number): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i += 1) largest = Math.max(largest, terms[near[i]!]!);
+  let sum = 0;
+  for (let i = 0; i < count; i += 1) sum += Math.exp(terms[near[i]!]! - largest);
+  return Math.log(sum) + largest;
 }

@@ -73,7 +73,7 @@ export function quantile(q: number, a: number, b: number): number {
 }
 
 /**
- * The x of which `y` is the {@link logCdf}: Newton's method from the asymptote of the tail or, in the middle, from
+ * The x of which `y` is the {@link logCdf}: Halley's method from the asymptote of the tail or, in the middle, from
  * the logistic distribution.
  */
 export function inverseLogCdf(y: number): number {
@@ -86,7 +86,9 @@ export function inverseLogCdf(y: number): number {
       : (-Math.sqrt(3) / Math.PI) * Math.log(Math.expm1(-target));
   for (let step = 0; step < 100; step += 1) {
     const reached = logCdf(x);
-    const change = (reached - target) * Math.exp(reached - logPdf(x));
+    const slope = Math.exp(logPdf(x) - reached);
+    const newton = (reached - target) / slope;
+    const change = newton / (1 + (newton * (x + slope)) / 2);
     x -= change;
     if (Math.abs(change) < 1e-8 * Math.abs(x)) break;
   }
