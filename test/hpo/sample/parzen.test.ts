@@ -4,6 +4,7 @@ import type { Observations } from '../../../hpo/sample/kernels.ts';
 import { mersenneTwister } from '../../../hpo/sample/mt19937.ts';
 import { pairwiseSum } from '../../../hpo/sample/pairwiseSum.ts';
 import { parzenEstimator, recencyWeights } from '../../../hpo/sample/parzen.ts';
+import { logMass, logPdf } from '../../../hpo/sample/truncatedNormal.ts';
 import {
   categoricalDistribution,
   floatDistribution,
@@ -63,6 +64,22 @@ describe('a Parzen estimator', () => {
     const at = [...both.logDensity([Float64Array.of(0, 0), Float64Array.of(0, 1)])].map(Math.exp);
     expect(at[0]).to.be.closeTo((hit * hit + miss * miss + flat * flat) / 3, 1e-15);
     expect(at[1]).to.be.closeTo((2 * hit * miss + flat * flat) / 3, 1e-15);
+  });
+
+  it('counts many far kernels that each count for nothing', () => {
+    // 500 kernels of width 0.01 at 0.2, and the prior: at 7 widths from them each has e^-20 of its density
+    const width = 0.01;
+    const crowd = parzenEstimator(
+      [observed(floatDistribution(0, 1), ...ones(500).fill(0.2))],
+      ones(500),
+    );
+    for (const distance of [5, 6, 7, 8, 9]) {
+      const x = 0.2 + distance * width;
+      const bell = (mean: number, sd: number) =>
+        Math.exp(logPdf((x - mean) / sd) - logMass(-mean / sd, (1 - mean) / sd)) / sd;
+      const expected = Math.log((500 * bell(0.2, width) + bell(0.5, 1)) / 501);
+      expect(crowd.logDensity([Float64Array.of(x)])[0]).to.be.closeTo(expected, 1e-13);
+    }
   });
 
   const low = fc.integer({ min: -3, max: 3 });
