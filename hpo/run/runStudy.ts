@@ -1,29 +1,24 @@
 // A run of a search: asks for trials, has them evaluated in processes, records them, and asks again.
 
 import { resolve } from 'node:path';
-import { SluiceError } from '../../core/index.ts';
 import { type Journal, openJournal } from '../journal/index.ts';
 import {
-  bestTrial,
   createStudy,
   type FrozenTrial,
   isFinished,
   type Study,
-  type StudySnapshot,
   type Trial,
-  toExternal,
 } from '../study/index.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
-import { createFarm, type Farm } from './farm.ts';
+import { createFarm } from './farm.ts';
 import { fixedPruner, fixedSampler } from './fixedView.ts';
-import type { Answer } from './messages.ts';
+import { type Run, runLane } from './lane.ts';
 import type { RunOptions, RunResult, StopSignals } from './options.ts';
-import { failure, readOutcome } from './outcome.ts';
-import { createRecorder, type Recorder } from './recorder.ts';
+import { createRecorder } from './recorder.ts';
 import { recover } from './recover.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { createStopSwitch } from './stopSwitch.ts';
-import type { TrialOrder, TrialOutcome } from './types.ts';
+import { createTeller } from './teller.ts';
 
 /**
  * Runs a study until it has its trials. A finished trial is in the storage and flushed to the journal before its process
@@ -101,57 +96,6 @@ async function runTrials(
   };
 }
 
-/** What the lanes of a run share. */
-interface Run {
-  readonly options: RunOptions;
-  readonly dispatcher: Dispatcher;
-  readonly recorder: Recorder;
-  readonly farm: Farm;
-  /** fires when processes are killed: at the second stop, and at a fault of the run */
-  readonly halt: AbortSignal;
-  readonly tell: (trial: FrozenTrial) => void;
-}
-
-/** Keeps one process busy until there is nothing more to run. */
-async function runLane(run: Run, threads: number): Promise<void> {
-  const { dispatcher, recorder, farm, halt, tell } = run;
-  const halted = whenAborted(halt);
-  for (;;) {
-    const trials = await dispatcher.next();
-    if (trials === null) return;
-    const orders = trials.map((trial) => orderOf(run.options, trial, threads));
-    const answer = await Promise.race([farm.evaluate(orders), halted]);
-    // killed on the way: they stay RUNNING, and the next run takes them up
-    if (answer === null || (halt.aborted && answer.kind !== 'found')) return;
-    const outcomes = outcomesOf(answer, trials.length, run.options.module);
-    const told = await Promise.all(trials.map((trial, i) => recorder.record(trial, outcomes[i]!)));
-    dispatcher.ended(trials);
-    for (const trial of told) if (trial !== null) tell(trial);
-  }
-}
-
-function orderOf({ study, task }: RunOptions, trial: Trial, threads: number): TrialOrder {
-  const params = [...trial.frozen().params].map(([name, { distribution, value }]) => [
-    name,
-    toExternal(distribution, value),
-  ]);
-  const { number } = trial;
-  return { studyName: study.name, number, params: Object.fromEntries(params), task, threads };
-}
-
-/** One outcome for each trial. @throws SluiceError `input_invalid` if the module cannot be used */
-function outcomesOf(answer: Answer, count: number, module: string): readonly TrialOutcome[] {
-  const same = (outcome: TrialOutcome) => Array.from({ length: count }, () => outcome);
-  if (answer.kind === 'unusable') {
-    throw new SluiceError('input_invalid', `${module} evaluates no trial: ${answer.reason}.`);
-  }
-  if (answer.kind === 'failed') return same(failure(answer.reason));
-  const found: unknown = answer.outcomes;
-  return Array.isArray(found) && found.length === count
-    ? found.map(readOutcome)
-    : same(failure(`its batch must give ${count} outcomes, one for each trial`));
-}
-
 /**
  * Puts a report into its trial.
  * @returns whether the trial should give up; so it should if it is no longer ours
@@ -162,28 +106,6 @@ async function weigh(trial: Trial | undefined, step: number, value: number): Pro
   trial.report(value, step);
   // a storage that fails ends no trial here: its end meets it again, and tells
   return trial.shouldPrune().catch(() => false);
-}
-
-/** Tells progress, and counts what this run finished. */
-function createTeller(
-  { onProgress, trials: wanted }: RunOptions,
-  dispatcher: Dispatcher,
-  before: StudySnapshot,
-) {
-  const known = before.trials.filter(({ state }) => isFinished(state)).length;
-  const isSingle = before.directions.length === 1;
-  let best = isSingle ? bestTrial(before) : null;
-  let count = 0;
-  return {
-    count: () => count,
-    tell(trial: FrozenTrial): void {
-      count += 1;
-      const two = best === null ? [trial] : [best, trial];
-      if (isSingle) best = bestTrial({ ...before, trials: two });
-      const { size: running } = dispatcher.running;
-      onProgress?.({ trial, best, finished: known + count, trials: wanted, running });
-    },
-  };
 }
 
 function howEnded(
@@ -207,14 +129,6 @@ async function settled(lanes: readonly Promise<void>[], fault: AbortController):
   );
   await Promise.all(watched);
   if (fault.signal.aborted) throw fault.signal.reason;
-}
-
-/** null once a signal fires. */
-function whenAborted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(null);
-    signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
 }
 
 /** Three heartbeats in a lease, so that one may be late. @returns stops them */
