@@ -114,7 +114,9 @@ export function createTrial(asked: FrozenTrial, study: TrialSurroundings): Runni
     (gathered[kind] as Map<Key, Value>).set(key, value);
     (writer.changes()[kind] as Map<Key, Value>).set(key, value);
   };
-  const choose = createChooser(study, frozen, fixedParams(asked));
+  const choose = createChooser(study, frozen, fixedParams(asked), (key, value) =>
+    remember('systemAttributes', key, value),
+  );
 
   const suggest = (name: string, distribution: Distribution): ParamValue => {
     const given = gathered.params.get(name);
@@ -168,6 +170,7 @@ function createChooser(
   study: TrialSurroundings,
   frozen: () => FrozenTrial,
   fixed: Readonly<Record<string, ParamValue>>,
+  remember: (key: string, value: Json) => void,
 ): (name: string, distribution: Distribution) => number {
   // Not before a parameter needs it: a trial whose parameters are all fixed draws no random number.
   let view: StudySnapshot | undefined;
@@ -176,7 +179,11 @@ function createChooser(
     if (Object.hasOwn(fixed, name)) return toInternal(distribution, fixed[name]!);
     if (isSingle(distribution)) return singleValue(distribution);
     view ??= peersOnly(study, frozen());
-    relative ??= study.sampler.relative(view, frozen());
+    if (relative === undefined) {
+      relative = study.sampler.relative(view, frozen());
+      const remembered = study.sampler.remember?.(view, frozen(), relative) ?? [];
+      for (const [key, value] of remembered) remember(key, value);
+    }
     const together = relative.get(name);
     if (together !== undefined) {
       requireCompatible(name, together.distribution, distribution);
