@@ -142,6 +142,25 @@ describe('hpo/report: the HTML of a search', () => {
     expectSoundPictures(two);
   });
 
+  it('leaves out of a trial’s line the axes of parameters that it has not', () => {
+    const [x, y] = [floatDistribution(0, 1), floatDistribution(0, 1)];
+    const choice = categoricalDistribution(['a', 'b']);
+    const whole = (value: number) =>
+      new Map([
+        ['x', { value, distribution: x }],
+        ['choice', { value: 1, distribution: choice }],
+        ['y', { value, distribution: y }],
+      ]);
+    const without = whole(0.7);
+    without.delete('choice');
+    const trials = [trialOf(0, { params: whole(0.2) }), trialOf(1, { params: without })];
+    const html = htmlOf(alone(recordOf('s', ['MAXIMIZE'], trials)));
+    const lines = [...html.matchAll(/<polyline points="([^"]+)"[^>]*stroke="#d97706"/g)];
+    const lengths = lines.map(([, points]) => points!.split(' ').length / 2);
+    // the history's line is a path
+    expect(lengths).to.deep.equal([4, 3]);
+  });
+
   it('draws soundly whatever trials hold', () => {
     const value = fc.oneof(fc.double(), fc.constantFrom(0, 1e300, -1e300, 5e-324));
     // within a study a name keeps its kind; values may lie outside of a range that has moved
