@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { medianPruner } from '../../../hpo/prune/index.ts';
 import { fixedView } from '../../../hpo/run/fixedView.ts';
-import { tpeSampler } from '../../../hpo/sample/index.ts';
+import { gridSampler, tpeSampler } from '../../../hpo/sample/index.ts';
 import type { FrozenTrial } from '../../../hpo/study/index.ts';
 import { smallTrial } from '../journal/smallTrial.ts';
 import { killRounds } from './killed.ts';
@@ -42,6 +42,25 @@ describe('a deterministic run', () => {
       const { trials } = await runIn(folder, run);
       expect(decided(trials)).to.deep.equal(decided(undisturbed));
     });
+  });
+
+  it('tries each point of a grid once, whatever the number of processes', async () => {
+    const sampler = gridSampler(
+      { x: [0, 0.5], n: [1, 7, 9], kind: ['a', 'b'] },
+      { seed: 1, perTrial: true },
+    );
+    const study = { sampler };
+    const options = { trials: 50, threadsPerTrial: 1, deterministic, task: { delayMs: 9 }, study };
+    const results = await Promise.all(
+      [1, 3].map((workers) => inFolder((folder) => runIn(folder, { ...options, workers }))),
+    );
+    for (const { ended, trials } of results) {
+      expect(ended).to.equal('exhausted');
+      const points = new Set(decided(trials).map(({ params }) => JSON.stringify(params)));
+      expect(points.size).to.equal(12);
+      expect(trials).to.have.length(12);
+    }
+    expect(decided(results[0]!.trials)).to.deep.equal(decided(results[1]!.trials));
   });
 });
 
