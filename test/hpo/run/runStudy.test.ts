@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { SluiceError } from '../../../core/index.ts';
+import { projectPath, SluiceError } from '../../../core/index.ts';
 import { readJournal } from '../../../hpo/journal/index.ts';
 import { medianPruner } from '../../../hpo/prune/index.ts';
 import { createStopSwitch, type RunProgress } from '../../../hpo/run/index.ts';
@@ -158,6 +160,27 @@ describe('stopping a run', () => {
       const result = await running;
       expect(result).to.include({ ended: 'stopped', finishedHere: 2 });
       expect(result.trials.map(({ state }) => state)).to.deep.equal(['COMPLETE', 'COMPLETE']);
+    }));
+
+  it('once at the terminal: the signal that all processes get ends none that evaluates', () =>
+    inFolder(async (folder) => {
+      const [gate, log] = [join(folder, 'gate'), join(folder, 'log')];
+      const program = projectPath('test', 'hpo', 'run', 'interruptedRun.ts');
+      const changes = JSON.stringify({ trials: 20, task: { gate, log } });
+      // a group of its own, as a shell gives to a command
+      const run = spawn(process.execPath, [program, folder, changes], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        detached: true,
+      });
+      const said = text(run.stdout);
+      while (!existsSync(log) || begun(log).length < 2) await delay(5);
+      process.kill(-run.pid!, 'SIGINT');
+      await delay(50);
+      writeFileSync(gate, '');
+      expect(JSON.parse(await said)).to.deep.equal({
+        ended: 'stopped',
+        states: ['COMPLETE', 'COMPLETE'],
+      });
     }));
 
   it('twice: stops now, keeps what is finished, and runs the others again next time', () =>
