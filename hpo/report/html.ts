@@ -235,7 +235,7 @@ function bestTable(study: StudyReport): string {
       ),
       row('seconds', ({ seconds }) => figureText(seconds)),
       row('takes up', ({ parent }) =>
-        parent === null ? '–' : `${nameText(parent.study, 16)} ${parent.number}`,
+        parent === null ? '–' : `${tail(parent.study)} ${parent.number}`,
       ),
       row('then', (trial) => fate(trial)),
     ]),
@@ -252,6 +252,9 @@ function bestTable(study: StudyReport): string {
     omissionOfBest(study),
   ].join('');
 }
+
+/** The end of a study's name, which tells the stage. */
+const tail = (name: string): string => (name.length <= 16 ? name : `…${name.slice(-12)}`);
 
 const fate = ({ candidate, went_on }: TrialReport): string =>
   candidate ? 'candidate' : went_on ? 'went on' : '–';

@@ -4,7 +4,7 @@ import { isoTime } from '../../core/index.ts';
 import type { Json } from '../study/index.ts';
 import type { Figure } from './types.ts';
 
-/** Five significant digits; whole numbers as they are; what is missing as a dash. */
+/** Five significant digits; whole numbers, and those from 10,000, without decimals; what is missing as a dash. */
 export function figureText(value: Figure | null | undefined): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'number') return numberText(value);
@@ -20,7 +20,10 @@ export function valueText(value: Json | undefined): string {
 }
 
 function numberText(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString('en');
+  const size = Math.abs(value);
+  if ((Number.isInteger(value) || size >= 1e4) && size < 1e15) {
+    return value.toLocaleString('en', { maximumFractionDigits: 0 });
+  }
   return String(Number(value.toPrecision(5)));
 }
 
