@@ -42,12 +42,24 @@ export function drawChart(option: ChartOption, height: number, width = 960): str
       animation: false,
       color: [...palette],
       textStyle: { fontFamily: 'inherit' },
-      ...option,
+      ...(drawable(option) as ChartOption),
     });
     return chart.renderToSVGString();
   } finally {
     chart.dispose();
   }
+}
+
+/**
+ * An option whose texts may be measured: ECharts remembers widths in a plain object by text, so a text that is a name
+ * of every object ("__proto__") would write into the prototype of all objects. A zero-width space makes it another.
+ */
+function drawable(value: unknown): unknown {
+  if (typeof value === 'string') return value in Object.prototype ? `${value}\u200b` : value;
+  if (typeof value === 'function') return (...args: unknown[]) => drawable(value(...args));
+  if (Array.isArray(value)) return value.map(drawable);
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, drawable(part)]));
 }
 
 /**
