@@ -51,8 +51,9 @@ gate: setup ## the verdict over recorded runs
 	@$(SLUICE) gate --out $(OUT)
 
 bench: setup ## all measurements, into bench/results (an hour)
-	@for program in import features lightgbm tsmixer pbo backtest serving promotion hpo; do node bench/$$program.ts || exit 1; done
+	@for program in import features lightgbm tsmixer pbo backtest serving promotion; do node bench/$$program.ts || exit 1; done
 	@node bench/distillation.ts $(if $(DATA),--data $(DATA))
+	@node bench/hpo.ts $(if $(DATA),--data $(DATA))
 
 gpu-check: node_modules/.setup ## on a GPU machine: build, parity, determinism, speed beside PyTorch (docs/gpu.md)
 	@node bench/gpu.ts $(ARGS)

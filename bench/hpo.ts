@@ -1,17 +1,23 @@
 // What a search costs and finds, beside Optuna in the same run.
-// usage: PEER_PYTHON=python node bench/hpo.ts [--only PART,PART] [--small]; with --only nothing is kept
+// usage: PEER_PYTHON=python node bench/hpo.ts --data DIR [--only PART,PART] [--small]; with --only nothing is kept, and
+// without --data the race against the grid is left out, since it is one on real bars
 
 import { parseArgs } from 'node:util';
 import { report } from './harness.ts';
 import { measureEfficiency } from './hpo/efficiency.ts';
+import { raceGrid } from './hpo/gridRace.ts';
 import { compareQuality } from './hpo/quality.ts';
 import { measureSuggestLatency } from './hpo/suggestLatency.ts';
 import { measureThroughput } from './hpo/throughput.ts';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, small: { type: 'boolean', default: false } },
+  options: {
+    data: { type: 'string' },
+    only: { type: 'string' },
+    small: { type: 'boolean', default: false },
+  },
 });
-const { small } = values;
+const { small, data } = values;
 
 /** Each part of the report, in the order in which it is measured. */
 const parts: Readonly<Record<string, () => unknown>> = {
@@ -19,6 +25,10 @@ const parts: Readonly<Record<string, () => unknown>> = {
   throughput: () => measureThroughput(small ? 1000 : 5000, small ? 160 : 640, small ? 1 : 3),
   efficiency: () => measureEfficiency(small ? 16 : 60, small ? 1 : 3),
   quality: () => compareQuality(small ? 4 : 20, 100),
+  grid_race: () =>
+    data === undefined
+      ? 'no --data'
+      : raceGrid(data, small ? [1] : [1, 2, 3, 4, 5], small ? 0.1 : 1),
 };
 
 const only = values.only?.split(',') ?? Object.keys(parts);

@@ -8,6 +8,7 @@ import { type RunProgress, runStudy } from '../../hpo/run/index.ts';
 import { randomSampler } from '../../hpo/sample/index.ts';
 import { openSqliteStorage } from '../../hpo/storage/index.ts';
 import { type FrozenTrial, floatDistribution } from '../../hpo/study/index.ts';
+import { summarise } from '../harness.ts';
 
 /** Does something in a folder that is gone afterwards. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -51,3 +52,6 @@ export function search(
 
 /** Seconds since some moment. */
 export const seconds = (): number => Number(process.hrtime.bigint()) / 1e9;
+
+/** The middle one of some numbers. */
+export const medianOf = (numbers: readonly number[]): number => summarise(numbers).median_s;

@@ -10,6 +10,7 @@ export {
   type StageName,
   stageNames,
   studyName,
+  taskOf,
 } from './plan.ts';
 export { searchProgress } from './progress.ts';
 export { runSearch, type SearchRequest, type SearchResult } from './search.ts';
