@@ -10,6 +10,7 @@ export {
   renderErrorTable,
   SluiceError,
 } from './errors.ts';
+export { takeLock } from './fileLock.ts';
 export {
   isAlive,
   projectPath,
@@ -36,6 +37,7 @@ export { createProgressBar, type ProgressBar } from './progressBar.ts';
 export { createRandom, type Random } from './random.ts';
 export { type RunMetrics, type RunRecord, runMetricsSchema, runRecordSchema } from './run.ts';
 export { nearest, parseStrict } from './schema.ts';
+export { lowerBound, upperBound } from './sorted.ts';
 export {
   type Clock,
   dayMs,

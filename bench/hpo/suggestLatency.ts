@@ -11,6 +11,7 @@ import {
   type Sampler,
   type StudySnapshot,
   type TrialParam,
+  unstarted,
 } from '../../hpo/study/index.ts';
 import { summarise } from '../harness.ts';
 import { askOptuna } from './optuna.ts';
@@ -73,7 +74,13 @@ function suggest(
   const all: FrozenTrial[] = [];
   const study: StudySnapshot = { name: 'bench', directions: ['MINIMIZE'], trials: all };
   const next = (sampler: Sampler): Suggestion => {
-    const trial = { ...blank, id: all.length, number: all.length };
+    const trial = {
+      ...unstarted,
+      state: 'RUNNING' as const,
+      startedAt: 0,
+      id: all.length,
+      number: all.length,
+    };
     all.push(trial);
     const begin = process.hrtime.bigint();
     const relative = sampler.relative(study, trial);
@@ -94,19 +101,6 @@ function suggest(
   const tpe = tpeSampler({ seed: 2, multivariate });
   return Array.from({ length: suggestions }, () => next(tpe));
 }
-
-const blank: FrozenTrial = {
-  id: 0,
-  number: 0,
-  state: 'RUNNING',
-  values: null,
-  params: new Map(),
-  reports: new Map(),
-  userAttributes: new Map(),
-  systemAttributes: new Map(),
-  startedAt: 0,
-  completedAt: null,
-};
 
 function requireEqual(ours: readonly Suggestion[], theirs: readonly Suggestion[]): void {
   theirs.forEach(({ values }, i) => {

@@ -3,10 +3,9 @@
 
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { asSluiceError, SluiceError } from '../../core/index.ts';
+import { asSluiceError, SluiceError, takeLock } from '../../core/index.ts';
 import { type FrozenTrial, isFinished } from '../study/index.ts';
 import { appendFrom, openLasting, wholeLines } from './journalFile.ts';
-import { lockFile } from './lock.ts';
 import { type JournalLine, parseTrialLine, trialLine } from './trialLine.ts';
 
 /** A journal that this process writes, and no other. */
@@ -34,7 +33,7 @@ export function openJournal(path: string, study: string): Journal {
     mkdirSync(dirname(path), { recursive: true });
     const fd = openLasting(path);
     try {
-      const unlock = takeLock(path);
+      const unlock = lockJournal(path);
       try {
         return journalOf(fd, path, study, unlock);
       } catch (error) {
@@ -61,9 +60,9 @@ export function* readJournal(path: string, study: string): Generator<FrozenTrial
   }
 }
 
-function takeLock(path: string): () => void {
+function lockJournal(path: string): () => void {
   // two paths may lead to one file
-  const unlock = lockFile(realpathSync(path));
+  const unlock = takeLock(`${realpathSync(path)}.lock`);
   if (unlock === null)
     throw new SluiceError(
       'database_busy',

@@ -1,7 +1,7 @@
 // Pruning with several objectives, which Optuna has none of: reports are vectors, and a single-objective pruner judges
 // their scalarised ranks. docs/decisions/023 says what that means and what else was weighed.
 
-import { SluiceError } from '../../core/index.ts';
+import { lowerBound, SluiceError } from '../../core/index.ts';
 import type { Direction, FrozenTrial, Json, Pruner, StudySnapshot } from '../study/index.ts';
 import { lastStep } from './reports.ts';
 
@@ -140,22 +140,10 @@ function scalariser(
     const sign = direction === 'MAXIMIZE' ? -1 : 1;
     const values = all.map((vector) => sign * (vector[j] ?? Number.NaN));
     const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort();
-    return (value: number) => countBelow(sorted, sign * value) / sorted.length;
+    return (value: number) => lowerBound(sorted, sign * value) / sorted.length;
   });
   return (vector) => {
     if (vector.length !== directions.length || vector.some(Number.isNaN)) return Number.NaN;
     return vector.reduce((sum, value, j) => sum + weights[j]! * shareBetter[j]!(value), 0) / total;
   };
-}
-
-/** How many of some sorted numbers are smaller than a value. */
-function countBelow(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

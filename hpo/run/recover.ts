@@ -4,7 +4,13 @@
 
 import { SluiceError } from '../../core/index.ts';
 import type { Journal } from '../journal/index.ts';
-import { type FrozenTrial, isFinished, type Storage, type TrialEnd } from '../study/index.ts';
+import {
+  type FrozenTrial,
+  isFinished,
+  type Storage,
+  type TrialEnd,
+  unstarted,
+} from '../study/index.ts';
 
 /** What was found. */
 export interface Recovered {
@@ -112,14 +118,3 @@ async function takeBack(
   const lease = { staleBefore: 1, maxRetries: Number.MAX_SAFE_INTEGER };
   return (await storage.reclaim(studyId, now, lease)).length;
 }
-
-const unstarted = {
-  state: 'WAITING',
-  values: null,
-  params: new Map(),
-  reports: new Map(),
-  userAttributes: new Map(),
-  systemAttributes: new Map(),
-  startedAt: null,
-  completedAt: null,
-} as const;

@@ -1,18 +1,19 @@
 // Studies in the memory of this process, for tests and for searches that need no record.
 
 import { canonicalJson } from '../../core/index.ts';
-import type {
-  AttributeKind,
-  FrozenTrial,
-  Json,
-  Lease,
-  Lineage,
-  Provenance,
-  Storage,
-  StoredStudy,
-  TrialChanges,
-  TrialClaim,
-  TrialDraft,
+import {
+  type AttributeKind,
+  type FrozenTrial,
+  type Json,
+  type Lease,
+  type Lineage,
+  type Provenance,
+  type Storage,
+  type StoredStudy,
+  type TrialChanges,
+  type TrialClaim,
+  type TrialDraft,
+  unstarted,
 } from '../study/index.ts';
 import {
   duplicateStudy,
@@ -139,7 +140,7 @@ export function openMemoryStorage(): Storage {
       if (lease !== null) reclaim(studyId, now, lease);
       const waiting = studyOf(studyId).trials.find((trial) => trial.state === 'WAITING');
       const running = { state: 'RUNNING', startedAt: now } as const;
-      const trial = replace(waiting ?? add(studyId, blank), running);
+      const trial = replace(waiting ?? add(studyId, unstarted), running);
       if (lease !== null) heartbeats.set(trial.id, now);
       return trial;
     },
@@ -199,17 +200,6 @@ export function openMemoryStorage(): Storage {
   };
   return storage;
 }
-
-const blank: TrialDraft = {
-  state: 'WAITING',
-  values: null,
-  params: new Map(),
-  reports: new Map(),
-  userAttributes: new Map(),
-  systemAttributes: new Map(),
-  startedAt: null,
-  completedAt: null,
-};
 
 const described = (study: MemoryStudy | undefined): StoredStudy | null =>
   study === undefined ? null : { id: study.id, name: study.name, directions: study.directions };

@@ -14,6 +14,7 @@ export const sameLineage = (a: Lineage, b: Lineage): boolean =>
   a.stage === b.stage &&
   a.parent === b.parent;
 
+/** Tables of another version of Optuna. */
 export const wrongSchema = (where: string, found: string | null) =>
   new SluiceError(
     'migration_changed',
@@ -21,9 +22,11 @@ export const wrongSchema = (where: string, found: string | null) =>
     { where, found },
   );
 
+/** No such study. */
 export const missingStudy = (studyId: number) =>
   new SluiceError('input_missing', `The storage has no study with the id ${studyId}.`, { studyId });
 
+/** The name of a study is taken. */
 export const duplicateStudy = (name: string) =>
   new SluiceError(
     'database_refused',
@@ -31,6 +34,7 @@ export const duplicateStudy = (name: string) =>
     { name },
   );
 
+/** The study belongs to another lineage. */
 export const lineageTaken = (name: string, { lineageId, stage }: Lineage) =>
   new SluiceError(
     'database_refused',
@@ -38,6 +42,7 @@ export const lineageTaken = (name: string, { lineageId, stage }: Lineage) =>
     { name, lineageId, stage },
   );
 
+/** The study has no lineage. */
 export const noLineage = (studyId: number) =>
   new SluiceError('database_refused', `Study ${studyId} has no lineage; set it first.`, {
     studyId,

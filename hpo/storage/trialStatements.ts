@@ -1,12 +1,13 @@
 // Transactions on trials: made, claimed, changed, taken back.
 
-import type {
-  FrozenTrial,
-  Lease,
-  TrialChanges,
-  TrialClaim,
-  TrialDraft,
-  TrialEnd,
+import {
+  type FrozenTrial,
+  type Lease,
+  type TrialChanges,
+  type TrialClaim,
+  type TrialDraft,
+  type TrialEnd,
+  unstarted,
 } from '../study/index.ts';
 import { createDistributionReader } from './distributionJson.ts';
 import type { Engine, Query } from './engine.ts';
@@ -134,7 +135,7 @@ export function createTrialStatements(engine: Engine) {
       else await reclaim(query, studyId, now, lease);
       const trial =
         (await claimWaiting(query, studyId, now)) ??
-        (await add(query, studyId, { ...fresh, startedAt: now }));
+        (await add(query, studyId, { ...unstarted, state: 'RUNNING', startedAt: now }));
       if (lease !== null) await beat(query, [trial.id], now);
       return trial;
     },
@@ -181,14 +182,3 @@ async function holds(query: Query, claim: TrialClaim, end: TrialEnd | null): Pro
 const noneAfter = 2 ** 31 - 1;
 
 const maxTime = Date.UTC(9999, 0);
-
-const fresh: TrialDraft = {
-  state: 'RUNNING',
-  values: null,
-  params: new Map(),
-  reports: new Map(),
-  userAttributes: new Map(),
-  systemAttributes: new Map(),
-  startedAt: null,
-  completedAt: null,
-};

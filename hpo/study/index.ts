@@ -55,3 +55,4 @@ export type {
   TrialParam,
   TrialState,
 } from './types.ts';
+export { unstarted } from './unstarted.ts';

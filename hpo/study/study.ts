@@ -16,6 +16,7 @@ import type {
   Sampler,
   StudySnapshot,
 } from './types.ts';
+import { unstarted } from './unstarted.ts';
 
 /** What a study is made of. */
 export interface StudyOptions {
@@ -222,15 +223,6 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     return { ...trial.frozen(), ...end };
   }
 }
-
-const unstarted = {
-  state: 'WAITING',
-  values: null,
-  params: new Map(),
-  reports: new Map(),
-  startedAt: null,
-  completedAt: null,
-} as const;
 
 /** The trials as read, those that run here as they stand here. */
 function overlaid(

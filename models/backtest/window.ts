@@ -1,6 +1,6 @@
 // Which bars of a panel a run covers, and the checks that every run makes before its first step.
 
-import { SluiceError } from '../../core/index.ts';
+import { lowerBound, SluiceError } from '../../core/index.ts';
 import type { BacktestInput } from './types.ts';
 
 /** Bars [first, first + steps) of the panel's grid. */
@@ -23,8 +23,8 @@ export function stepRange(input: BacktestInput): StepRange {
     );
   }
   requireGrid(panel.openMs, panel.timeframeMs);
-  const first = firstAtOrAfter(panel.openMs, fromMs);
-  const steps = firstAtOrAfter(panel.openMs, toMs) - first;
+  const first = lowerBound(panel.openMs, fromMs);
+  const steps = lowerBound(panel.openMs, toMs) - first;
   if (steps > 0) return { first, steps };
   throw new SluiceError(
     'out_of_range',
@@ -55,16 +55,4 @@ function requireGrid(openMs: Float64Array, timeframeMs: number): void {
       { index: t },
     );
   }
-}
-
-/** Lower bound by bisection. */
-function firstAtOrAfter(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -66,15 +66,3 @@ export function liftFold(fold: Fold, rows: Int32Array): Fold {
     testBlocks: fold.testBlocks,
   };
 }
-
-/** First row whose value is greater than `limit`, in a sorted array; its length if there is none. */
-export function upperBound(sorted: Float64Array, limit: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}

@@ -2,8 +2,7 @@
 // Lopez de Prado 2018, Advances in Financial Machine Learning, snippets 7.1 and 7.2, with closed
 // intervals and wall-clock time in place of row counts.
 
-import { SluiceError } from '../../core/index.ts';
-import { upperBound } from './intervals.ts';
+import { SluiceError, upperBound } from '../../core/index.ts';
 import type { RowRange } from './timeGroups.ts';
 import type { Fold, SampleIntervals, TestBlock } from './types.ts';
 

@@ -1,7 +1,7 @@
 // Walk-forward: each group of times is tested by a model of the past only.
 
-import { SluiceError } from '../../core/index.ts';
-import { checkEmbargo, checkIntervals, upperBound } from './intervals.ts';
+import { SluiceError, upperBound } from '../../core/index.ts';
+import { checkEmbargo, checkIntervals } from './intervals.ts';
 import { blockOf, foldAround } from './purge.ts';
 import { type RowRange, timeGroups } from './timeGroups.ts';
 import type { Fold, SampleIntervals } from './types.ts';

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { createRandom, projectPath, type Random } from '../../../core/index.ts';
 import { type ImportanceOptions, parameterImportance } from '../../../hpo/importance/index.ts';
 import type { Distribution, FrozenTrial, TrialParam } from '../../../hpo/study/index.ts';
+import { needsPeerPython } from '../../peerPython.ts';
 
 const float = (low: number, high: number, log = false): Distribution => ({
   kind: 'float',
@@ -214,11 +215,7 @@ describe('importances beside Optuna’s', () => {
 
   it('agree within the noise of their forests now, on studies of a fresh seed', function () {
     this.timeout(120_000);
-    const python = process.env.PEER_PYTHON;
-    if (python === undefined) {
-      process.stderr.write(`SKIPPED, no PEER_PYTHON: ${this.test?.fullTitle()}\n`);
-      this.skip();
-    }
+    const python = needsPeerPython(this);
     const args = [
       `${folder}/optuna_importance.py`,
       '--seed',

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { projectPath } from '../../../core/index.ts';
 import { percentilePruner } from '../../../hpo/prune/index.ts';
+import { needsPeerPython } from '../../peerPython.ts';
 import { type Recording, replay } from './replay.ts';
 
 const folder = projectPath('test', 'hpo', 'prune');
@@ -44,11 +45,7 @@ describe('pruners beside Optuna', () => {
 
   it('decides as Optuna does now, on studies of a fresh seed', function () {
     this.timeout(120_000);
-    const python = process.env.PEER_PYTHON;
-    if (python === undefined) {
-      process.stderr.write(`SKIPPED, no PEER_PYTHON: ${this.test?.fullTitle()}\n`);
-      this.skip();
-    }
+    const python = needsPeerPython(this);
     const seed = randomInt(1_000_000);
     const program = `${folder}/optuna_decisions.py`;
     const { stdout, stderr, status } = spawnSync(

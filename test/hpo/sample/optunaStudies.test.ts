@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { gridSampler, randomSampler, tpeSampler } from '../../../hpo/sample/index.ts';
 import type { Sampler } from '../../../hpo/study/index.ts';
+import { needsPeerPython } from '../../peerPython.ts';
 import { type Case, drive } from './study.ts';
 
 interface Recorded extends Case {
@@ -72,14 +73,10 @@ describe('samplers suggest what Optuna suggests now', () => {
   // Not any seed, and no spaces of choices alone: now and then two choices are equally good to the last bit but one, and
   // Optuna takes the one that its machine's logarithm and exponential round up.
   const fresh = 20260726;
-  const python = process.env.PEER_PYTHON;
   const trials = 60;
   for (const study of studies.filter((one) => one.seed === 0 && one.space !== 'choices')) {
     it(`${study.name}: ${trials} trials of another seed`, function () {
-      if (python === undefined) {
-        process.stderr.write(`SKIPPED, no PEER_PYTHON: ${this.test?.fullTitle()}\n`);
-        this.skip();
-      }
+      const python = needsPeerPython(this);
       const script = `${here}/optuna_studies.py`;
       const answer = execFileSync(
         python,

@@ -13,7 +13,8 @@ import {
   type Study,
   type Trial,
 } from '../../../hpo/study/index.ts';
-import { type Listing, listed, needsPython, runPython } from './pythonOptuna.ts';
+import { needsPeerPython } from '../../peerPython.ts';
+import { type Listing, listed, runPython } from './pythonOptuna.ts';
 import { everything, middle } from './trials.ts';
 
 const clock = () => 1_795_367_759_777;
@@ -152,7 +153,7 @@ describe('studies of Python Optuna', () => {
   });
 
   it('can be ours: Optuna reads, continues and deletes them, and our lineage counts on', async function () {
-    needsPython(this);
+    needsPeerPython(this);
     const file = newFile();
     const study = await writeOurs(file);
     expect(await runPython('list', file, 'ours')).to.deep.equal(await listing('ours'));
@@ -171,7 +172,7 @@ describe('studies of Python Optuna', () => {
   });
 
   it('made this minute are read and continued, and Optuna reads the rest', async function () {
-    needsPython(this);
+    needsPeerPython(this);
     const target = mkdtempSync(join(folder, 'record-'));
     await runPython('record', target);
     const file = restore(readFileSync(join(target, 'optuna.sql'), 'utf8'));
@@ -184,7 +185,7 @@ describe('studies of Python Optuna', () => {
   });
 
   it('may be written by both at the same moment', async function () {
-    needsPython(this);
+    needsPeerPython(this);
     const file = newFile();
     const study = await writeOurs(file);
     let pythonRuns = true;

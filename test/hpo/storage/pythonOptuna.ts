@@ -21,15 +21,6 @@ export interface Listing {
   readonly trials: readonly { readonly number: number; readonly state: string }[];
 }
 
-/** Skips the running test, loudly, without a Python that has Optuna. */
-export function needsPython(context: Mocha.Context): void {
-  if (process.env.PEER_PYTHON) return;
-  process.stderr.write(
-    `SKIPPED, PEER_PYTHON names no Python with optuna: ${context.test?.fullTitle() ?? 'a test'}\n`,
-  );
-  context.skip();
-}
-
 /** Runs `python_optuna.py`; with a time zone far from UTC, which no stored time may show. */
 export async function runPython(...command: string[]): Promise<Listing> {
   const script = projectPath('test', 'hpo', 'storage', 'python_optuna.py');
