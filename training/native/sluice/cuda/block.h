@@ -129,11 +129,6 @@ protected:
       for (int over = kWarps / 2; over > 0; over /= 2) v[i] += __shfl_xor_sync(kWholeWarp, v[i], over);
     }
   }
-  template <class T> __device__ __forceinline__ static T sum_over_warp(T v) {
-#pragma unroll
-    for (int over = kWarp / 2; over > 0; over /= 2) v += __shfl_xor_sync(kWholeWarp, v, over);
-    return v;
-  }
 
   // Dropout
 

@@ -68,12 +68,6 @@ struct Step {
   __device__ __forceinline__ PhiloxKey key(int k) const { return {table.chance[3 * k + 1], table.chance[3 * k + 2]}; }
 };
 
-__device__ __forceinline__ double sum_over_warp(double v) {
-#pragma unroll
-  for (int over = kWarp / 2; over > 0; over /= 2) v += __shfl_xor_sync(kWholeWarp, v, over);
-  return v;
-}
-
 /// Blocks take stripes of members in turn; which takes which decides no byte.
 template <bool Tf32, bool Resident>
 __global__ void __launch_bounds__(kThreads, 1) learn(const __grid_constant__ Step p) {

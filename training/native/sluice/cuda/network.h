@@ -105,7 +105,7 @@ private:
   using B::plan_, B::s_, B::shared_, B::scratch_, B::group_;
   using B::stream, B::stream_d, B::back, B::input, B::hidden, B::hidden_d, B::scales, B::outputs, B::output_slopes;
   using B::rows, B::columns, B::token, B::series, B::live_row, B::live_column;
-  using B::over_samples, B::over_window, B::over_places, B::sum_over_block, B::sum_over_warp;
+  using B::over_samples, B::over_window, B::over_places, B::sum_over_block;
   using B::draw_time, B::draw_feature, B::kept_time, B::kept_up, B::kept_down;
   using Products = std::conditional_t<Resident, ResidentProducts<Tf32>, StagedProducts<Tf32>>;
 

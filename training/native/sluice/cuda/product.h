@@ -21,6 +21,13 @@ SLU_INLINE int up_to(int n, int multiple) { return (n + multiple - 1) / multiple
 __device__ __forceinline__ int lane_of() { return int(threadIdx.x) % kWarp; }
 __device__ __forceinline__ int warp_of() { return int(threadIdx.x) / kWarp; }
 
+/// The warp's sum of v, in every lane.
+template <class T> __device__ __forceinline__ T sum_over_warp(T v) {
+#pragma unroll
+  for (int over = kWarp / 2; over > 0; over /= 2) v += __shfl_xor_sync(kWholeWarp, v, over);
+  return v;
+}
+
 /// Four elements of A as one lane of mma_16x8x8 holds them: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4).
 struct Quad {
   float v[4];
