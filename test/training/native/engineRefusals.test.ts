@@ -9,6 +9,7 @@ import {
   type Device,
   gpu,
   limitDeviceMemory,
+  limitSharedMemory,
   withEmulatedGpu,
 } from './engineCase.ts';
 
@@ -380,6 +381,18 @@ function refusals(device: Device): void {
       countGpus(0);
       expectRefusal(create({}).code, [noDevice], 'no GPU', 0n);
       expect(sentence(0n)).to.match(/GPU/);
+    });
+
+    it('more members than a grid counts, a window beyond 2^30 words, and a GPU of little shared memory', () => {
+      expectRefusal(create({ members: 65536 }).code, [invalid], 'members', 0n);
+      expect(sentence(0n)).to.match(/members/);
+      const wide = { tokens: 30_000, channels: 8000, hidden: 1, blocks: 1 };
+      expectRefusal(create(wide).code, [invalid], 'a window', 0n);
+      expect(sentence(0n)).to.match(/window/);
+      limitSharedMemory(16 * 1024);
+      const tiled = { tokens: 64, channels: 64, hidden: 64 };
+      expectRefusal(create(tiled).code, [noDevice], 'slabs of products', 0n);
+      expect(sentence(0n)).to.match(/shared memory/);
     });
 
     it('what the memory of the GPU does not hold, and goes on when it has more', () => {
