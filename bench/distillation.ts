@@ -62,10 +62,13 @@ const fitting = { samples, folds: config.folds, library: findLightgbm(), progres
 const teacher = await teacherFor(fitting, fit, config.gbdt);
 const seeds = Array.from({ length: seedCount }, (_, i) => network.seed + i);
 const taughtBy = async (by: Float64Array, some: readonly number[]) => {
-  const members = some.flatMap((lambda) => seeds.map((seed) => ({ seed, lambda })));
+  const members = some.flatMap((lambda) => seeds.map((seed) => ({ seed, teacherLambda: lambda })));
   const { epochs } = network;
   const fits = await trainNetworks(context, { train: fit, stop, teacher: by, members, epochs });
-  return fits.map((one, k) => ({ ...one, ...members[k]! }));
+  return fits.map((one, k) => {
+    const { seed, teacherLambda: lambda } = members[k]!;
+    return { ...one, seed, lambda };
+  });
 };
 const nothing = teacher.map((prediction) => (Number.isNaN(prediction) ? prediction : 0));
 const trained = [

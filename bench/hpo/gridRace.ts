@@ -93,7 +93,7 @@ async function searchFor(goal: number, task: Task, seed: number, folder: string)
       sampler: tpeSampler({ seed, perTrial: true }),
       pruner: medianPruner({ startupTrials: 8, warmupSteps: 1 }),
     },
-    space: distributionsOf(space, task.base),
+    space: distributionsOf(space, task.base, 'tabular_only'),
     journal: join(folder, `search-${seed}.jsonl`),
     module: projectPath('hpo', 'objective', 'evaluate.ts'),
     task: task as unknown as Json,

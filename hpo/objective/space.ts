@@ -10,6 +10,7 @@ import {
   intDistribution,
   type ParamValue,
 } from '../study/index.ts';
+import type { JudgedPolicy } from './task.ts';
 
 const range = { low: z.number(), high: z.number(), log: z.boolean().optional() };
 
@@ -29,23 +30,30 @@ export const spaceSchema = z.record(z.string(), parameterSchema);
 /** What {@link spaceSchema} lets through. */
 export type Space = z.infer<typeof spaceSchema>;
 
-/** The one parameter that is no entry of the config: the exit score as a share of the entry score, which it may not exceed. */
+/** The exit score as a share of the entry score, which it may not exceed; no entry of the config. */
 const exitFrac = 'trade.sizing.exit_frac_of_entry';
+/** The one lambda of a network on trial; the config has a list, of which a retrain chooses. */
+const teacherLambda = 'tsmixer.teacher_lambda';
 
-/** What a search may vary: the trees and the trading rules, but neither costs nor limits, which are facts. */
-const searchable = /^(gbdt|trade\.sizing)\.[a-z0-9_]+$/;
-/** Entries of those that decide no result, or that would make results incomparable. */
-const fixed = ['gbdt.threads', 'gbdt.device', 'gbdt.objective'];
+/** Entries that decide no result, that would make results incomparable, or that are luck. */
+const fixed = [
+  ...['gbdt.threads', 'gbdt.device', 'gbdt.objective', 'gbdt.seed'],
+  ...['tsmixer.threads', 'tsmixer.device', 'tsmixer.precision', 'tsmixer.seed', 'tsmixer.seeds'],
+  ...['tsmixer.channels', 'tsmixer.teacher_lambdas'],
+];
 
 /**
- * The distributions of a space.
- * @throws SluiceError `config_invalid` for a name that no config has, with the nearest one | `out_of_range` | `non_finite`
+ * The distributions of a space. A search may vary the model that it judges and the trading rules, but neither costs nor
+ * limits, which are facts.
+ * @throws SluiceError `config_invalid` for a name that no config has or that decides nothing under the policy, with the
+ *   nearest one | `out_of_range` | `non_finite`
  */
 export function distributionsOf(
   space: Space,
   base: RetrainConfig,
+  policy: JudgedPolicy,
 ): Readonly<Record<string, Distribution>> {
-  requireNames(space, base);
+  requireNames(space, base, policy);
   return Object.fromEntries(
     Object.entries(space).map(([name, parameter]) => [name, distributionOf(parameter)]),
   );
@@ -59,17 +67,41 @@ function distributionOf(parameter: Space[string]): Distribution {
     : floatDistribution(low, high, options);
 }
 
-function requireNames(space: Space, base: RetrainConfig): void {
-  const known = [
-    ...Object.keys(base.gbdt).map((key) => `gbdt.${key}`),
-    ...Object.keys(base.trade.sizing).map((key) => `trade.sizing.${key}`),
-    exitFrac,
-  ].filter((name) => !fixed.includes(name));
+function requireNames(space: Space, base: RetrainConfig, policy: JudgedPolicy): void {
+  const known = searchableNames(base, policy);
   const violations = Object.keys(space)
-    .filter((name) => !searchable.test(name) || !known.includes(name))
-    .map((name) => `space: ${name} cannot be searched, did you mean ${nearest(name, known)}?`);
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) =>
+        `space: ${name} cannot be searched where ${policy} is judged, did you mean ${nearest(name, known)}?`,
+    );
+  if (policy === 'nn_only') violations.push(...objectionsToNetwork(space, base));
   if (violations.length === 0) return;
   throw new SluiceError('config_invalid', violations.join('; '), { violations });
+}
+
+function searchableNames(base: RetrainConfig, policy: JudgedPolicy): readonly string[] {
+  const names = (section: string, entries: object) =>
+    Object.keys(entries).map((key) => `${section}.${key}`);
+  return [
+    ...(policy === 'tabular_only'
+      ? names('gbdt', base.gbdt)
+      : [...names('tsmixer', base.tsmixer ?? {}), teacherLambda]),
+    ...names('trade.sizing', base.trade.sizing),
+    exitFrac,
+  ].filter((name) => !fixed.includes(name));
+}
+
+function objectionsToNetwork(space: Space, { tsmixer }: RetrainConfig): string[] {
+  if (tsmixer === null) {
+    return ['base: its tsmixer is null, so there is no network to judge'];
+  }
+  const isOpen = !(teacherLambda in space) && tsmixer.teacher_lambdas.length > 1;
+  return isOpen
+    ? [
+        `space: a trial has one lambda, and the base has ${tsmixer.teacher_lambdas.length}: add ${teacherLambda}, or leave one of them in tsmixer.teacher_lambdas`,
+      ]
+    : [];
 }
 
 /** The config of a trial. @throws SluiceError `config_invalid` if a retrain would refuse it */
@@ -79,7 +111,8 @@ export function applyParams(
 ): RetrainConfig {
   const config: Record<string, unknown> = structuredClone(base);
   for (const [name, value] of Object.entries(params)) {
-    if (name !== exitFrac) place(config, name.split('.'), value);
+    if (name === teacherLambda) place(config, ['tsmixer', 'teacher_lambdas'], [value]);
+    else if (name !== exitFrac) place(config, name.split('.'), value);
   }
   const frac = params[exitFrac];
   const { entry_score: entry } = (config as RetrainConfig).trade.sizing;

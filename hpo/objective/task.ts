@@ -6,7 +6,14 @@ import { retrainConfigSchema } from '../../training/retrain/index.ts';
 import type { Json } from '../study/index.ts';
 import { weightsSchema } from './terms.ts';
 
+/** What a search judges, and so what it can vary: trees, or networks taught by trees that stay as the config has them. */
+export const judgedPolicySchema = z.enum(['tabular_only', 'nn_only']);
+
+/** What {@link judgedPolicySchema} lets through. */
+export type JudgedPolicy = z.infer<typeof judgedPolicySchema>;
+
 const common = {
+  policy: judgedPolicySchema,
   /** effective config; a trial's parameters are put into it */
   base: retrainConfigSchema,
   /** folder of the stored bars */
@@ -29,6 +36,10 @@ export const taskSchema = z.discriminatedUnion('kind', [
 
 /** What {@link taskSchema} lets through. */
 export type Task = z.infer<typeof taskSchema>;
+/** A stage inside the search span. */
+export type WalkForwardTask = Extract<Task, { kind: 'walk_forward' }>;
+/** The last stage. */
+export type ConfirmTask = Extract<Task, { kind: 'confirm' }>;
 
 /** @throws SluiceError `input_invalid` */
 export const parseTask = (task: Json): Task =>

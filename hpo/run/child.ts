@@ -40,7 +40,10 @@ async function load(path: string, isBatch: boolean): Promise<Work> {
   if (typeof module[name] !== 'function') {
     throw new Error(`it exports no function ${name}; it exports ${Object.keys(module).join(', ')}`);
   }
-  if (isBatch) return module.evaluateBatch as EvaluateBatch;
+  if (isBatch) {
+    const evaluateBatch = module.evaluateBatch as EvaluateBatch;
+    return (orders) => evaluateBatch(orders, watchOf);
+  }
   const evaluateOne = module.evaluate as Evaluate;
   return (orders) => Promise.all(orders.map((order) => evaluateOne(order, watchOf(order.number))));
 }

@@ -46,6 +46,10 @@ export type Evaluate = (order: TrialOrder, watch?: Watch) => Promise<TrialOutcom
 
 /**
  * Evaluates several trials at once, such as members of one batch; exported under the name `evaluateBatch`. What it finds of
- * one trial must not depend on the others. @returns one outcome for each order
+ * one trial must not depend on the others. In a worker process `watchOf` is always there and gives the watch of each number.
+ * @returns one outcome for each order
  */
-export type EvaluateBatch = (orders: readonly TrialOrder[]) => Promise<readonly TrialOutcome[]>;
+export type EvaluateBatch = (
+  orders: readonly TrialOrder[],
+  watchOf?: (number: number) => Watch | undefined,
+) => Promise<readonly TrialOutcome[]>;

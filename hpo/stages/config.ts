@@ -4,7 +4,12 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseStrict, readJson } from '../../core/index.ts';
 import { type RetrainConfig, readRetrainConfig } from '../../training/retrain/index.ts';
-import { distributionsOf, spaceSchema, weightsSchema } from '../objective/index.ts';
+import {
+  distributionsOf,
+  judgedPolicySchema,
+  spaceSchema,
+  weightsSchema,
+} from '../objective/index.ts';
 
 const count = z.int().positive();
 
@@ -37,6 +42,8 @@ export const searchConfigSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9_]{0,40}$/, 'lower-case letters, digits and _'),
   /** config of a retrain, relative to this file; a trial changes what `space` names */
   base: z.string().min(1),
+  /** what is fitted and traded: `tabular_only` = the trees, `nn_only` = the network */
+  policy: judgedPolicySchema.default('tabular_only'),
   space: spaceSchema,
   /** penalties of the objective */
   weights: weightsSchema,
@@ -46,6 +53,8 @@ export const searchConfigSchema = z.strictObject({
     candidates: count,
   }),
   pruner: prunerSchema,
+  /** trials that one process asks for at once; networks that differ in members' own settings are trained as one batch */
+  batch: count.default(1),
   /** deterministic mode: trial n learns from the trials up to n - window */
   window: count,
   coarse: stageSchema,
@@ -66,7 +75,7 @@ export type SearchConfig = z.infer<typeof searchConfigSchema>;
 export function readSearchConfig(path: string): { config: SearchConfig; base: RetrainConfig } {
   const config = parseStrict(searchConfigSchema, readJson(path), `config ${path}`);
   const base = readRetrainConfig(resolve(dirname(path), config.base));
-  distributionsOf(config.space, base);
+  distributionsOf(config.space, base, config.policy);
   return { config, base };
 }
 

@@ -102,7 +102,7 @@ export const studyName = ({ config, search_digest }: Plan, stage: StageName): st
 /** What all trials of a stage are told. */
 export function taskOf(plan: Plan, stage: StageName): Task {
   const { base, store, symbols, config } = plan;
-  const common = { base, store, weights: config.weights };
+  const common = { policy: config.policy, base, store, weights: config.weights };
   if (stage === 'confirm') return { kind: 'confirm', ...common, symbols };
   const { symbols: count, folds } = config[stage];
   const first = symbols.slice(0, count);

@@ -73,7 +73,7 @@ type End = Pick<SearchResult, 'ended' | 'stage'> & { readonly confirmed: readonl
 
 async function runStages(request: SearchRequest): Promise<End> {
   const { config, base } = request.plan;
-  const space = distributionsOf(config.space, base);
+  const space = distributionsOf(config.space, base, config.policy);
   const early = (ended: 'stopped' | 'nothing_left', stage: StageName): End => ({
     ended,
     stage,
@@ -167,6 +167,8 @@ async function runStage(
     task: taskOf(plan, stage) as unknown as Json,
     trials,
     workers,
+    // finalists are few and long: each has a process of its own
+    batch: stage === 'confirm' ? 1 : plan.config.batch,
     deterministic: plan.deterministic ? { window: plan.config.window } : null,
     stop,
     onProgress: onProgress && ((progress) => onProgress(stage, progress)),

@@ -6,20 +6,25 @@ export {
   retrainConfigSchema,
 } from './config.ts';
 export { chooseEngine, type EngineOptions } from './engine.ts';
+export {
+  confirmNetwork,
+  type NetworkConfig,
+  type NetworkFits,
+  type NetworkWindow,
+  networkWindow,
+  walkForwardNetworks,
+} from './networkTrials.ts';
 export { redrawReport } from './reportDocument.ts';
 export { type RetrainRequest, retrain } from './retrain.ts';
 export type { GateQuestion, Judge } from './storedRun.ts';
 export { type TrainedArtifact, type TrainRequest, trainNetwork } from './trainNetwork.ts';
+export { confirmTrees, walkForwardTrees } from './treesTrial.ts';
+export type { Confirmation, TrialFits, TrialRun } from './trialRun.ts';
 export {
-  type Confirmation,
   confirmationSamples,
-  confirmTrial,
   openTrialMarket,
   type TrialBars,
-  type TrialFits,
   type TrialMarket,
-  type TrialRun,
   type WindowSamples,
-  walkForwardTrial,
   windowSamples,
-} from './trialRun.ts';
+} from './trialSamples.ts';

@@ -10,6 +10,7 @@ import {
   type SequenceSamples,
   type TsmixerEngine,
   type TsmixerEpoch,
+  type TsmixerMember,
   tsmixerTraining,
 } from '../tsmixer/index.ts';
 import type { NeuralConfig } from './config.ts';
@@ -25,7 +26,10 @@ export interface NetworkContext {
   readonly signal: AbortSignal;
 }
 
-/** Networks that differ in nothing but their seed and the weight of their teacher. */
+/** What tells networks of one training apart; what is absent is as the config says. */
+export type NetworkMember = Pick<TsmixerMember, 'seed' | 'teacherLambda'> & Partial<TsmixerMember>;
+
+/** Networks of one shape that learn from the same rows. */
 export interface NetworkRequest {
   /** rows that train; those without a valid window are left out */
   readonly train: Int32Array;
@@ -33,7 +37,7 @@ export interface NetworkRequest {
   readonly stop: Int32Array;
   /** [n] prediction of trees that did not see the row; null = no teacher */
   readonly teacher: Float64Array | null;
-  readonly members: readonly { readonly seed: number; readonly lambda: number }[];
+  readonly members: readonly NetworkMember[];
   readonly epochs: number;
   /** file in which the training keeps itself, and goes on from; absent = nowhere */
   readonly checkpoint?: string | undefined;
@@ -116,9 +120,5 @@ export async function predictRows(
 /** One number per window, the label's expectation; a fixed number of epochs where nothing decides when to stop. */
 function trainingOf(config: NeuralConfig, { stop, members, epochs }: NetworkRequest) {
   const patience = stop.length === 0 ? 0 : config.patience;
-  return tsmixerTraining(
-    { ...config, epochs, patience },
-    config.channels.length,
-    members.map(({ seed, lambda }) => ({ seed, teacherLambda: lambda })),
-  );
+  return tsmixerTraining({ ...config, epochs, patience }, config.channels.length, members);
 }

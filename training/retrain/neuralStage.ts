@@ -58,7 +58,7 @@ export async function runNeuralStage(request: NeuralRequest): Promise<NeuralStag
       train: search,
       stop: new Int32Array(0),
       teacher,
-      members: [{ seed: config.seed, lambda: chosen.lambda }],
+      members: [{ seed: config.seed, teacherLambda: chosen.lambda }],
       epochs: chosen.epochs,
       checkpoint: checkpointOf(request, 'network'),
     },
@@ -101,7 +101,10 @@ async function trainCandidates(
   const { fit, stop } = splitForStopping({ samples, folds }, samples.spans.search.rows);
   const lambdas = config.teacher_lambdas;
   const members = lambdas.flatMap((lambda) =>
-    Array.from({ length: config.seeds }, (_, i) => ({ seed: config.seed + i, lambda })),
+    Array.from({ length: config.seeds }, (_, i) => ({
+      seed: config.seed + i,
+      teacherLambda: lambda,
+    })),
   );
   const taught = lambdas.some((lambda) => lambda > 0);
   const trained = await trainNetworks(

@@ -4,7 +4,7 @@
 import { silent } from '../../core/index.ts';
 import type { GbdtParams } from '../gbdt/index.ts';
 import { liftFold, purgedKFold, selectIntervals } from '../validate/index.ts';
-import { type FitContext, fitFold, inParallel } from './fit.ts';
+import { type FoldContext, fitFold, inParallel } from './fit.ts';
 
 /**
  * Out-of-fold predictions of trees for rows, from purged k-folds within these rows.
@@ -12,7 +12,7 @@ import { type FitContext, fitFold, inParallel } from './fit.ts';
  * @throws SluiceError `out_of_range` if the rows are too few for the folds | what the fits throw
  */
 export async function teacherFor(
-  context: FitContext,
+  context: FoldContext,
   rows: Int32Array,
   params: GbdtParams,
 ): Promise<Float64Array> {

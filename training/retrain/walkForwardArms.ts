@@ -72,7 +72,7 @@ async function networkScores(
       train,
       stop: new Int32Array(0),
       teacher: lambda === 0 ? null : await teacherFor(train),
-      members: [{ seed: own.config.seed, lambda }],
+      members: [{ seed: own.config.seed, teacherLambda: lambda }],
       epochs,
     },
   );

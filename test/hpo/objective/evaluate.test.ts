@@ -21,6 +21,7 @@ describe('hpo objective: a trial', function () {
   const task = (change: Partial<Task> = {}): Task =>
     ({
       kind: 'walk_forward',
+      policy: 'tabular_only',
       base: market.config,
       store: market.bars.store,
       symbols: market.bars.symbols.slice(0, 1),
@@ -102,7 +103,13 @@ describe('hpo objective: a trial', function () {
   });
 
   it('of forward confirmation has both windows, its constraints and the regime of simulated data', async () => {
-    const confirm = { kind: 'confirm', base: market.config, weights, ...market.bars };
+    const confirm = {
+      kind: 'confirm',
+      policy: 'tabular_only',
+      base: market.config,
+      weights,
+      ...market.bars,
+    };
     const outcome = await evaluate(order({ task: confirm as unknown as Json }));
     expect(outcome.failure).to.equal(null);
     const found = outcome.userAttributes as unknown as {

@@ -89,7 +89,7 @@ describe('retrain: the neural stage', function () {
       train: search,
       stop: new Int32Array(0),
       teacher: lambda === 0 ? null : await teacherOf(samples)(search),
-      members: [{ seed: 7, lambda }],
+      members: [{ seed: 7, teacherLambda: lambda }],
       epochs,
     });
     expect(again!.network).to.deep.equal(network);
@@ -102,7 +102,7 @@ describe('retrain: the neural stage', function () {
       train,
       stop: new Int32Array(0),
       teacher: null,
-      members: [{ seed: 7, lambda: 0 }],
+      members: [{ seed: 7, teacherLambda: 0 }],
       epochs: 1,
     };
     const trainOn = (at: Samples) =>

@@ -4,11 +4,11 @@ import { expect } from 'chai';
 import { silent } from '../../../core/index.ts';
 import type { Scorer } from '../../../models/score/index.ts';
 import { runExperiment } from '../../../training/retrain/experiment.ts';
-import { confirmTrial, walkForwardTrial } from '../../../training/retrain/index.ts';
+import { confirmTrees, walkForwardTrees } from '../../../training/retrain/index.ts';
 import { smallConfig } from './smallConfig.ts';
 import { fitContext, smallSamples } from './smallMarket.ts';
 
-describe('retrain: a trial', function () {
+describe('retrain: trees on trial', function () {
   this.timeout(60_000);
   const config = { ...smallConfig(), folds: { ...smallConfig().folds, walk_forward: 2 } };
 
@@ -29,8 +29,8 @@ describe('retrain: a trial', function () {
     });
     experiment.model.close();
     const trees = experiment.runs.get('tabular_only')!;
-    const found = await confirmTrial({ config, library, signal }, samples);
-    expect(found.rounds).to.equal(experiment.validation.rounds);
+    const found = await confirmTrees({ config, library, signal }, samples);
+    expect(found.fitted).to.deep.equal({ rounds: experiment.validation.rounds });
     expect(found.validation.metrics).to.deep.equal(trees.validation.metrics);
     expect(found.forwardOos.metrics).to.deep.equal(trees.forward_oos.metrics);
     expect(found.forwardOos.metrics.fills).to.be.above(0);
@@ -38,7 +38,7 @@ describe('retrain: a trial', function () {
 
     const runs = [];
     const search = { ...samples, rows: samples.spans.search.rows };
-    for await (const run of walkForwardTrial({ config, library, signal }, search, 2))
+    for await (const run of walkForwardTrees({ config, library, signal }, search, 2))
       runs.push(run);
     expect(runs).to.have.length(2);
     const arm = experiment.arms.find(({ policy }) => policy === 'tabular_only')!;
