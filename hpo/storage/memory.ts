@@ -1,5 +1,6 @@
 // Studies in the memory of this process, for tests and for searches that need no record.
 
+import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../../core/index.ts';
 import {
   type AttributeKind,
@@ -22,6 +23,7 @@ import {
   noLineage,
   retriesKey,
   sameLineage,
+  tellingValue,
 } from './rules.ts';
 
 interface MemoryStudy extends StoredStudy {
@@ -145,6 +147,13 @@ export function openMemoryStorage(): Storage {
       return trial;
     },
     addTrial: async (studyId, draft) => add(studyId, draft),
+    addTrialOnce: async (studyId, draft, key) => {
+      const value = tellingValue(draft, key);
+      const isThere = studyOf(studyId).trials.some(({ userAttributes }) =>
+        isDeepStrictEqual(userAttributes.get(key), value),
+      );
+      return isThere ? null : add(studyId, draft);
+    },
     write: async (claim, changes) => {
       const trial = held(claim);
       if (trial === undefined) return false;

@@ -34,6 +34,8 @@ export function createRelationalStorage(engine: Engine): Storage {
 
     ask: (studyId, now, lease) => write((query) => trials.ask(query, studyId, now, lease)),
     addTrial: (studyId, draft) => write((query) => trials.add(query, studyId, draft)),
+    addTrialOnce: (studyId, draft, key) =>
+      write((query) => trials.addOnce(query, studyId, draft, key)),
     write: (claim, changes) => write((query) => trials.change(query, claim, changes, null)),
     finish: (claim, changes, end) => write((query) => trials.change(query, claim, changes, end)),
     heartbeat: (trialIds, now) => write((query) => trials.beat(query, trialIds, now)),

@@ -1,7 +1,7 @@
 // What every storage says and does alike.
 
-import { SluiceError } from '../../core/index.ts';
-import type { Lineage } from '../study/index.ts';
+import { canonicalJson, SluiceError } from '../../core/index.ts';
+import type { Json, Lineage, TrialDraft } from '../study/index.ts';
 import { schemaVersion } from './engine.ts';
 
 /** System attribute: how often a trial was taken back and run again. */
@@ -13,6 +13,17 @@ export const sameLineage = (a: Lineage, b: Lineage): boolean =>
   a.configDigest === b.configDigest &&
   a.stage === b.stage &&
   a.parent === b.parent;
+
+/** The user attribute that tells a trial from all others of its study, as JSON gives it back. @throws SluiceError `out_of_range` */
+export function tellingValue({ userAttributes }: TrialDraft, key: string): Json {
+  const value = userAttributes.get(key);
+  if (value !== undefined) return JSON.parse(canonicalJson(value));
+  throw new SluiceError(
+    'out_of_range',
+    `A trial that is added once needs the user attribute ${key}, which tells it from the others.`,
+    { key },
+  );
+}
 
 /** Tables of another version of Optuna. */
 export const wrongSchema = (where: string, found: string | null) =>

@@ -1,5 +1,6 @@
 // Transactions on trials: made, claimed, changed, taken back.
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   type FrozenTrial,
   type Lease,
@@ -12,7 +13,7 @@ import {
 import { createDistributionReader } from './distributionJson.ts';
 import type { Engine, Query } from './engine.ts';
 import { jsonText, parseJson } from './json.ts';
-import { missingStudy, retriesKey } from './rules.ts';
+import { missingStudy, retriesKey, tellingValue } from './rules.ts';
 import { insertRows, rowsOf, selectTrials } from './trialRows.ts';
 import { optionalTimeText, readInteger, timeText } from './values.ts';
 
@@ -44,6 +45,22 @@ export function createTrialStatements(engine: Engine) {
     const id = readInteger(row!.trial_id);
     await insertRows(engine, query, rowsOf(id, draft, draft.values));
     return { ...draft, id, number: readInteger(row!.number) };
+  };
+
+  const addOnce = async (query: Query, studyId: number, draft: TrialDraft, key: string) => {
+    const value = tellingValue(draft, key);
+    // before the look: who holds the study sees every trial that another added
+    await lock(query, studyId);
+    const known = await query(
+      `SELECT value_json FROM trial_user_attributes AS attribute
+       JOIN trials ON trials.trial_id = attribute.trial_id
+       WHERE study_id = $1 AND attribute."key" = $2`,
+      [studyId, key],
+    );
+    const isThere = known.some((row) =>
+      isDeepStrictEqual(parseJson(row.value_json, `attribute ${key}`), value),
+    );
+    return isThere ? null : add(query, studyId, draft);
   };
 
   const claimWaiting = async (query: Query, studyId: number, now: number) => {
@@ -128,6 +145,7 @@ export function createTrialStatements(engine: Engine) {
     lock,
     select,
     add,
+    addOnce,
     beat,
     reclaim,
     ask: async (query: Query, studyId: number, now: number, lease: Lease | null) => {

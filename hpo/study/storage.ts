@@ -97,6 +97,13 @@ export interface Storage {
   ask(studyId: number, now: number, lease: Lease | null): Promise<FrozenTrial>;
   /** Adds a trial as it is: WAITING with `fixed_params`, or finished elsewhere. */
   addTrial(studyId: number, draft: TrialDraft): Promise<FrozenTrial>;
+  /**
+   * Adds a trial, unless one of the study, in whatever state, has the user attribute `key` with the draft's value: of many
+   * that add it at once, one does.
+   * @returns null: there was one
+   * @throws SluiceError `out_of_range` (the draft has no such attribute)
+   */
+  addTrialOnce(studyId: number, draft: TrialDraft, key: string): Promise<FrozenTrial | null>;
   /** @returns false: the claim has ended and nothing was written */
   write(claim: TrialClaim, changes: TrialChanges): Promise<boolean>;
   /** The last changes of a trial and its end. @returns false: the claim has ended and nothing was written */

@@ -48,6 +48,11 @@ export interface EnqueueOptions {
   readonly userAttributes?: Readonly<Record<string, Json>> | undefined;
   /** do nothing if a trial has these parameters already */
   readonly skipIfExists?: boolean | undefined;
+  /**
+   * One of `userAttributes`: do nothing if any trial of the study has it with this value. The storage decides, so of many
+   * processes that enqueue it at once, one does; `skipIfExists` looks first and then enqueues, as Optuna does.
+   */
+  readonly once?: string | undefined;
 }
 
 /** A study of a storage, as one process sees it. */
@@ -179,14 +184,17 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
         running.get(told) ?? createTrial(await findRunning(cache, name, told), surroundings);
       return conclude(trial, outcome, reason);
     },
-    enqueue: async (params, { userAttributes = {}, skipIfExists = false } = {}) => {
+    enqueue: async (params, { userAttributes = {}, skipIfExists = false, once } = {}) => {
       await cache.refresh();
       if (skipIfExists && cache.trials().some((trial) => hasParams(trial, params))) return null;
-      return storage.addTrial(id, {
+      const draft = {
         ...unstarted,
         userAttributes: new Map(Object.entries(userAttributes)),
         systemAttributes: new Map([['fixed_params', params]]),
-      });
+      };
+      return once === undefined
+        ? storage.addTrial(id, draft)
+        : storage.addTrialOnce(id, draft, once);
     },
     snapshot: async () => {
       await cache.refresh();

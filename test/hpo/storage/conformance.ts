@@ -202,6 +202,61 @@ export function conformance(kind: string, open: () => Promise<Storage>): void {
         );
       });
 
+      it('that are told apart by an attribute are added once, whatever became of the first', async () => {
+        const [id, other] = [await newStudy(), await newStudy()];
+        const taking = (number: number) => ({
+          ...waiting({ x: 1 }),
+          userAttributes: new Map([['takes_up', { study: 'coarse "1"', number }]]),
+        });
+        const add = async (studyId: number, number: number) =>
+          (await storage.addTrialOnce(studyId, taking(number), 'takes_up'))?.number ?? null;
+        expect([await add(id, 7), await add(id, 7)]).to.deep.equal([0, null]);
+        expect([await add(id, 8), await add(other, 7)]).to.deep.equal([1, 0]);
+        const [first] = await all(id);
+        expect(first!.state).to.equal('WAITING');
+        expect(first!.systemAttributes.get('fixed_params')).to.deep.equal({ x: 1 });
+        await storage.ask(id, start, { staleBefore: 0, maxRetries: 1 });
+        expect(await add(id, 7)).to.equal(null);
+        // taken back from a worker that was silent
+        expect(await storage.reclaim(id, start, { staleBefore: start + 1, maxRetries: 1 })).to.eql([
+          0,
+        ]);
+        expect(await add(id, 7)).to.equal(null);
+        await storage.finish(await ask(id), noChanges, {
+          ...complete,
+          state: 'FAIL',
+          values: null,
+        });
+        expect(await add(id, 7)).to.equal(null);
+        // as the same JSON, whichever of its keys comes first
+        const turned = new Map([['takes_up', { number: 8, study: 'coarse "1"' }]]);
+        const draft = { ...waiting({}), userAttributes: turned };
+        expect(await storage.addTrialOnce(id, draft, 'takes_up')).to.equal(null);
+        expect(await all(id)).to.have.length(2);
+        expect((await failure(storage.addTrialOnce(id, draft, 'from'))).code).to.equal(
+          'out_of_range',
+        );
+        expect((await failure(storage.addTrialOnce(987_654, draft, 'takes_up'))).code).to.equal(
+          'input_missing',
+        );
+      });
+
+      it('that are told apart by an attribute are added once, however many add them at once', async () => {
+        const id = await newStudy();
+        const added = await Promise.all(
+          Array.from({ length: 24 }, (_, at) =>
+            storage.addTrialOnce(
+              id,
+              { ...waiting({}), userAttributes: new Map([['takes_up', at % 3]]) },
+              'takes_up',
+            ),
+          ),
+        );
+        expect(added.filter((trial) => trial !== null)).to.have.length(3);
+        const values = (await all(id)).map(({ userAttributes }) => userAttributes.get('takes_up'));
+        expect(values.sort()).to.deep.equal([0, 1, 2]);
+      });
+
       it('are read in parts: the newer ones, and those that were open', async () => {
         const id = await newStudy();
         const [a, b, c] = [await ask(id), await ask(id), await ask(id)];

@@ -12,6 +12,7 @@ import {
   startPostgres,
 } from '../../data/store/postgresServer.ts';
 import { conformance } from './conformance.ts';
+import { raceToEnqueue } from './enqueueRace.ts';
 
 const bin = findPostgres();
 const recorded = (name: string): string =>
@@ -75,6 +76,14 @@ describe('studies on a PostgreSQL server', () => {
     await database.query(`UPDATE alembic_version SET version_num = 'v3.3.0.a'`);
     await database.close();
     expect((await failure(openStorage(url))).code).to.equal('migration_changed');
+  });
+
+  it('get a trial once that two processes, each with its connection, enqueue at the same moment', async () => {
+    const { taken, added } = await raceToEnqueue(await server.createDatabase(), 100);
+    expect(taken).to.deep.equal(
+      [...Array(100).keys()].map((number) => ({ study: 'coarse', number })),
+    );
+    expect(added).to.deep.equal(Array(100).fill(1));
   });
 
   conformance('PostgreSQL', async () => openStorage(await server.createDatabase()));

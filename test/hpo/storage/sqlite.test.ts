@@ -9,6 +9,7 @@ import { projectPath, type SluiceError } from '../../../core/index.ts';
 import { openSqliteStorage, openStorage } from '../../../hpo/storage/index.ts';
 import { failure } from '../../data/store/failure.ts';
 import { conformance } from './conformance.ts';
+import { raceToEnqueue } from './enqueueRace.ts';
 import { noChanges } from './trials.ts';
 
 /** Starts `worker.ts`; what it prints are the numbers of the trials that it finished. */
@@ -63,6 +64,14 @@ describe('a study database in a file', () => {
       ),
     ).to.equal(true);
     expect(readdirSync(join(folder, 'many'))).to.deep.equal(['shared.db']);
+  });
+
+  it('gets a trial once that two processes enqueue at the same moment', async () => {
+    const { taken, added } = await raceToEnqueue(join(folder, 'raced.db'), 100);
+    expect(taken).to.deep.equal(
+      [...Array(100).keys()].map((number) => ({ study: 'coarse', number })),
+    );
+    expect(added).to.deep.equal(Array(100).fill(1));
   });
 
   it('is whole after kill -9 of its writers, with every trial that they finished', async () => {

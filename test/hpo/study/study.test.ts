@@ -177,6 +177,21 @@ describe('a study', () => {
       expect(() => bad.suggestCategorical('c', ['a', 'b'])).to.throw('must be one of ["a","b"]');
     });
 
+    it('that are told apart by an attribute only once, if asked to', async () => {
+      const study = await make();
+      const enqueue = (number: number) =>
+        study.enqueue({ x: 0.5 }, { userAttributes: { from: number, note: 'x' }, once: 'from' });
+      expect(await enqueue(3)).to.include({ number: 0, state: 'WAITING' });
+      expect(await enqueue(3)).to.equal(null);
+      expect(await enqueue(4)).to.include({ number: 1 });
+      expect((await failure(study.enqueue({ x: 0.5 }, { once: 'from' }))).code).to.equal(
+        'out_of_range',
+      );
+      const [first] = await trialsOf(study);
+      expect(first!.systemAttributes.get('fixed_params')).to.deep.equal({ x: 0.5 });
+      expect(first!.userAttributes.get('note')).to.equal('x');
+    });
+
     it('that were enqueued before only once, if asked to', async () => {
       const study = await make();
       const enqueue = (params: Record<string, number>) =>
