@@ -1,9 +1,13 @@
 // Charts drawn by ECharts on the server as SVG text: no script, no network, no DOM. The one file that knows ECharts.
 
-import * as echarts from 'echarts';
+import { createRequire } from 'node:module';
+import type * as echarts from 'echarts';
 
 /** What ECharts is asked to draw. */
 export type ChartOption = echarts.EChartsOption;
+
+/** Loaded with the first chart: that takes half a second, which a command or a worker that draws nothing is spared. */
+const load = () => createRequire(import.meta.url)('echarts') as typeof echarts;
 
 /** Colours of series, in their order. */
 export const palette = [
@@ -36,7 +40,7 @@ export const chartLegend = { top: 4, textStyle: { color: '#334155' } } as const;
  * @returns an SVG element, its texts escaped
  */
 export function drawChart(option: ChartOption, height: number, width = 960): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
+  const chart = load().init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     chart.setOption({
       animation: false,
