@@ -25,7 +25,8 @@ export interface OptimizeOptions {
 }
 
 /**
- * Runs trials. A trial that was taken back from this process meanwhile is left to who has it now.
+ * Runs trials, until there are so many or the sampler has nothing left to try. A trial that was taken back from this
+ * process meanwhile is left to who has it now.
  * @throws what an objective threw, once the other running trials have ended
  */
 export async function optimize(
@@ -41,15 +42,27 @@ export async function optimize(
     !broken &&
     signal?.aborted !== true &&
     (until === undefined || until.clock() < until.at);
+  const begin = async (): Promise<Begun | null> => {
+    if ((await study.isExhausted()) || !more()) return null;
+    started += 1;
+    const trial = await study.ask();
+    return { trial, end: evaluate(objective, trial) };
+  };
+  // one after the other, each up to the first await of its objective: what a grid gives it is then known to the next
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = () => {
+    const turn = last.then(begin);
+    last = turn.catch(() => {});
+    return turn;
+  };
   const lane = async () => {
-    while (more()) {
-      started += 1;
-      try {
-        await runTrial(study, objective, options);
-      } catch (error) {
-        broken = true;
-        throw error;
+    try {
+      for (let begun = await inTurn(); begun !== null; begun = await inTurn()) {
+        await finish(study, begun, options);
       }
+    } catch (error) {
+      broken = true;
+      throw error;
     }
   };
   const stopBeating = beat(study);
@@ -62,16 +75,27 @@ export async function optimize(
   }
 }
 
-async function runTrial(study: Study, objective: Objective, options: OptimizeOptions) {
-  const { catchErrors = false, onTrial } = options;
-  const trial = await study.ask();
-  let outcome: Outcome = 'FAIL';
-  let thrown: { readonly error: unknown } | undefined;
+interface Begun {
+  readonly trial: Trial;
+  readonly end: Promise<Evaluated>;
+}
+
+interface Evaluated {
+  readonly outcome: Outcome;
+  readonly thrown?: { readonly error: unknown };
+}
+
+async function evaluate(objective: Objective, trial: Trial): Promise<Evaluated> {
   try {
-    outcome = await objective(trial);
+    return { outcome: await objective(trial) };
   } catch (error) {
-    thrown = { error };
+    return { outcome: 'FAIL', thrown: { error } };
   }
+}
+
+async function finish(study: Study, { trial, end }: Begun, options: OptimizeOptions) {
+  const { catchErrors = false, onTrial } = options;
+  const { outcome, thrown } = await end;
   const told = await tellIfHeld(study, trial, outcome, thrown && reasonOf(thrown.error));
   if (told !== null) await onTrial?.(told);
   if (thrown !== undefined && !catchErrors) throw thrown.error;

@@ -79,6 +79,8 @@ export interface Study {
   ): Promise<FrozenTrial | null>;
   /** Reads the storage: the study at this moment. */
   snapshot(): Promise<StudySnapshot>;
+  /** Whether no trial waits and the sampler has nothing left to try beside what runs now. */
+  isExhausted(): Promise<boolean>;
   /** Tells that the trials that this process asked for still run. */
   heartbeat(): Promise<void>;
   /**
@@ -199,6 +201,14 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     snapshot: async () => {
       await cache.refresh();
       return snapshot();
+    },
+    isExhausted: async () => {
+      if (sampler.isExhausted === undefined) return false;
+      await cache.refresh();
+      const trials = snapshot().trials;
+      if (trials.some(({ state }) => state === 'WAITING')) return false;
+      const asEnded = trials.map((trial) => ({ ...trial, state: 'COMPLETE' as const }));
+      return sampler.isExhausted({ name, directions, trials: asEnded });
     },
     heartbeat: async () => {
       await cache.refresh();

@@ -102,7 +102,7 @@ export interface Sampler {
     trial: FrozenTrial,
     relative: ReadonlyMap<string, TrialParam>,
   ): ReadonlyMap<string, Json>;
-  /** Whether there is nothing left to try: the study may end. Asked when a trial has ended; absent = never. */
+  /** Whether there is nothing left to try: the study may end. Asked before a trial begins; absent = never. */
   isExhausted?(study: StudySnapshot): boolean;
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { gridSampler } from '../../../hpo/sample/index.ts';
 import { openMemoryStorage } from '../../../hpo/storage/index.ts';
-import { createStudy, optimize, type Study } from '../../../hpo/study/index.ts';
+import { createStudy, optimize, type Study, type Trial } from '../../../hpo/study/index.ts';
 import { middle } from '../storage/trials.ts';
 
 const make = (leaseMs: number | null = null, clock = () => 1000): Promise<Study> =>
@@ -12,6 +13,21 @@ const make = (leaseMs: number | null = null, clock = () => 1000): Promise<Study>
     clock,
     leaseMs,
   });
+
+const gridStudy = (storage = openMemoryStorage()): Promise<Study> =>
+  createStudy({
+    storage,
+    name: 'study',
+    sampler: gridSampler({ x: [1, 2, 3], kind: ['a', 'b'] }),
+    directions: ['MINIMIZE'],
+    loadIfExists: true,
+    clock: () => 1000,
+  });
+
+const point = (trial: Trial): string =>
+  `${trial.suggestInt('x', 1, 3)}${trial.suggestCategorical('kind', ['a', 'b'])}`;
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 const states = async (study: Study) =>
   (await study.snapshot()).trials.map(({ state }) => state).join();
@@ -57,7 +73,7 @@ describe('optimize', () => {
     const objective = async ({ number }: { number: number }) => {
       now += 1;
       most = Math.max(most, now);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       now -= 1;
       if (number === 4) throw new Error('late');
       return number;
@@ -90,6 +106,40 @@ describe('optimize', () => {
       { trials: 9, until: { clock: () => now, at: 100 } },
     );
     expect(await states(timed)).to.equal('COMPLETE,COMPLETE,COMPLETE');
+  });
+
+  it('ends once a grid is used up, each point tried once, however many run at a time', async () => {
+    for (const concurrency of [1, 2, 4, 9]) {
+      const tried: string[] = [];
+      const objective = async (trial: Trial) => {
+        tried.push(point(trial));
+        for (let turn = 0; turn < (trial.number * 7) % 5; turn += 1) await nextTurn();
+        return 1;
+      };
+      await optimize(await gridStudy(), objective, { trials: 100, concurrency });
+      expect(tried.sort(), `${concurrency} at a time`).to.deep.equal([
+        ...['1a', '1b', '2a', '2b', '3a', '3b'],
+      ]);
+    }
+  });
+
+  it('goes on with a grid where it ended, and runs what waits when nothing is left of it', async () => {
+    const storage = openMemoryStorage();
+    const tried: string[] = [];
+    const objective = (trial: Trial) => {
+      tried.push(point(trial));
+      return 1;
+    };
+    const run = async (trials: number) => optimize(await gridStudy(storage), objective, { trials });
+    await run(4);
+    await run(100);
+    expect(tried).to.have.length(6);
+    expect(new Set(tried).size).to.equal(6);
+    await run(100);
+    expect(tried).to.have.length(6);
+    await (await gridStudy(storage)).enqueue({ x: 2, kind: 'b' });
+    await run(100);
+    expect(tried.slice(6)).to.deep.equal(['2b']);
   });
 
   it('beats while an objective runs, and passes over a trial that was taken from it', async () => {
