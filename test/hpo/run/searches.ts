@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { projectPath, systemClock } from '../../../core/index.ts';
 import { type RunOptions, type RunResult, runStudy } from '../../../hpo/run/index.ts';
 import { tpeSampler } from '../../../hpo/sample/index.ts';
-import { openSqliteStorage } from '../../../hpo/storage/index.ts';
+import { openStorage } from '../../../hpo/storage/index.ts';
 import {
   categoricalDistribution,
   type FrozenTrial,
@@ -26,11 +26,16 @@ export const objective = projectPath('test', 'hpo', 'run', 'objective.ts');
 type Changes = Omit<Partial<RunOptions>, 'study' | 'task'> & {
   readonly task?: TestTask;
   readonly study?: Partial<RunOptions['study']>;
+  /** where the study lives; `study.db` of the folder where left out */
+  readonly storage?: string;
 };
 
 /** Runs a study in a folder: `study.db` and `study.jsonl`. */
-export async function runIn(folder: string, changes: Changes): Promise<RunResult> {
-  const storage = openSqliteStorage(join(folder, 'study.db'));
+export async function runIn(
+  folder: string,
+  { storage: where = join(folder, 'study.db'), ...changes }: Changes,
+): Promise<RunResult> {
+  const storage = await openStorage(where);
   try {
     return await runStudy({
       space,
