@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type CommandIo, type CommandResult, writeFileAtomic } from '../core/index.ts';
 import { type Database, gateCandidates, openDatabase } from '../data/store/index.ts';
 import { builtLightgbmPath, findLightgbm } from '../training/native/index.ts';
-import { openTrialMarket } from '../training/retrain/index.ts';
+import { chooseEngine, openTrialMarket } from '../training/retrain/index.ts';
 import { writeReport } from './report/index.ts';
 import {
   exportCsv,
@@ -62,6 +62,7 @@ export interface RunSearchOptions extends Omit<ResumeOptions, 'study'> {
 export async function hpoRun(options: RunSearchOptions, io: CommandIo): Promise<CommandResult> {
   const { config, base } = readSearchConfig(options.config);
   findLightgbm(builtLightgbmPath(base.gbdt.device));
+  if (config.policy === 'nn_only') chooseEngine(base.tsmixer, {}, io.progress);
   const market = await openTrialMarket({
     config: base,
     dataFolder: options.data ?? null,

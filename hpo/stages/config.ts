@@ -2,7 +2,8 @@
 
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { parseStrict, readJson } from '../../core/index.ts';
+import { parseStrict, parseTimeframe, readJson, SluiceError } from '../../core/index.ts';
+import { barFeaturesV1 } from '../../data/feature/index.ts';
 import { type RetrainConfig, readRetrainConfig } from '../../training/retrain/index.ts';
 import {
   distributionsOf,
@@ -76,7 +77,26 @@ export function readSearchConfig(path: string): { config: SearchConfig; base: Re
   const config = parseStrict(searchConfigSchema, readJson(path), `config ${path}`);
   const base = readRetrainConfig(resolve(dirname(path), config.base));
   distributionsOf(config.space, base, config.policy);
+  if (config.policy === 'nn_only') requireChannels(config, base);
   return { config, base };
+}
+
+/** A stage has the features of its symbols: those across symbols are there from two symbols on. */
+function requireChannels(config: SearchConfig, { tsmixer, data }: RetrainConfig): void {
+  const timeframeMs = parseTimeframe(data.timeframe);
+  const violations = (['coarse', 'refine'] as const).flatMap((stage) => {
+    const { symbols } = config[stage];
+    const spec = barFeaturesV1({ symbolCount: symbols, timeframeMs });
+    const known = new Set(spec.entries.map(({ name }) => name));
+    const missing = tsmixer!.channels.filter((channel) => !known.has(channel));
+    return missing.map(
+      (channel) =>
+        `${stage}.symbols: the channel ${channel} of the base is not there for ${symbols} symbol(s); give the stage more, or choose other channels`,
+    );
+  });
+  if (violations.length > 0) {
+    throw new SluiceError('config_invalid', violations.join('; '), { violations });
+  }
 }
 
 /** The same search with so many trials in its first two stages together, shared out as the config shares them. */

@@ -1,4 +1,4 @@
-// Which trials go on, and how far around them the next stage looks.
+// What is read off trials between stages: which go on, how far around them the next stage looks, why some failed.
 
 import {
   type Distribution,
@@ -28,6 +28,12 @@ export const paramsOf = (trial: FrozenTrial): Readonly<Record<string, ParamValue
       toExternal(distribution, value),
     ]),
   );
+
+/** Why a trial failed, where that is known; Optuna keeps it under the same name. */
+export function failReasonOf({ systemAttributes }: FrozenTrial): string | null {
+  const reason = systemAttributes.get('fail_reason');
+  return typeof reason === 'string' ? reason : null;
+}
 
 /**
  * The space around some trials: from their smallest to their largest value of each number, and a margin on both sides.

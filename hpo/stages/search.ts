@@ -2,7 +2,7 @@
 // that was stopped or killed at any moment goes on when it is run again.
 
 import { join } from 'node:path';
-import { type Clock, projectPath } from '../../core/index.ts';
+import { type Clock, projectPath, SluiceError } from '../../core/index.ts';
 import { type Database, type GateCandidate, recordOosTouch } from '../../data/store/index.ts';
 import { applyParams, distributionsOf } from '../objective/index.ts';
 import { medianPruner, successiveHalvingPruner } from '../prune/index.ts';
@@ -21,7 +21,7 @@ import {
 import { candidateId, recordTrials, registerCandidate } from './candidate.ts';
 import type { SearchConfig } from './config.ts';
 import { keepPlan, type Plan, type StageName, stageNames, studyName, taskOf } from './plan.ts';
-import { paramsOf, ranked, spaceAround } from './ranking.ts';
+import { failReasonOf, paramsOf, ranked, spaceAround } from './ranking.ts';
 
 /** A search to run, or to go on with. */
 export interface SearchRequest {
@@ -52,12 +52,16 @@ export interface SearchResult {
 
 type Space = Readonly<Record<string, Distribution>>;
 
-/** Runs what is left of the three stages and registers what survives them. @throws what `runStudy` throws */
+/**
+ * Runs what is left of the three stages and registers what survives them.
+ * @throws SluiceError `input_invalid` if every trial of a stage failed, with the last reason | what `runStudy` throws
+ */
 export async function runSearch(request: SearchRequest): Promise<SearchResult> {
   const { plan, withRegistry, storage } = request;
   const end = await runStages(request);
   return withRegistry(async (db) => {
     const trialCount = await recordTrials(db, storage, plan);
+    if (end.failure !== null) throw end.failure;
     const candidates: GateCandidate[] = [];
     const isLive = (trial: FrozenTrial) => trial.userAttributes.get('data_regime') === 'prod_live';
     for (const { number } of end.confirmed.filter(isLive)) {
@@ -69,32 +73,36 @@ export async function runSearch(request: SearchRequest): Promise<SearchResult> {
   });
 }
 
-type End = Pick<SearchResult, 'ended' | 'stage'> & { readonly confirmed: readonly FrozenTrial[] };
+type End = Pick<SearchResult, 'ended' | 'stage'> & {
+  readonly confirmed: readonly FrozenTrial[];
+  readonly failure: SluiceError | null;
+};
 
 async function runStages(request: SearchRequest): Promise<End> {
   const { config, base } = request.plan;
   const space = distributionsOf(config.space, base, config.policy);
-  const early = (ended: 'stopped' | 'nothing_left', stage: StageName): End => ({
-    ended,
-    stage,
-    confirmed: [],
+  const stopped = (stage: StageName): End => ({
+    ...{ ended: 'stopped', stage, confirmed: [], failure: null },
+  });
+  const nothingLeft = (stage: StageName, trials: readonly FrozenTrial[]): End => ({
+    ...{ ended: 'nothing_left', stage, confirmed: [], failure: failureOf(stage, trials) },
   });
 
   const coarse = await openStage(request, 'coarse');
   await keepPlan(request.storage, coarse.id, request.plan);
   const first = await runStage(request, 'coarse', space, config.coarse.trials);
-  if (first === null) return early('stopped', 'coarse');
+  if (first === null) return stopped('coarse');
   const chosen = ranked(first).slice(0, config.refine.taken_up);
-  if (chosen.length === 0) return early('nothing_left', 'coarse');
+  if (chosen.length === 0) return nothingLeft('coarse', first);
 
   const nearby = spaceAround(space, chosen, config.refine.margin_frac);
   const refine = await openStage(request, 'refine');
   await takeUp(request, refine, chosen, 'coarse');
   const refined = await runStage(request, 'refine', nearby, config.refine.trials);
-  if (refined === null) return early('stopped', 'refine');
+  if (refined === null) return stopped('refine');
   const finalists = await findFinalists(request, { first, refined, refine, coarse, space });
-  if (finalists === null) return early('stopped', 'refine');
-  if (finalists.length === 0) return early('nothing_left', 'refine');
+  if (finalists === null) return stopped('refine');
+  if (finalists.length === 0) return nothingLeft('refine', refined);
 
   const confirm = await openStage(request, 'confirm');
   await takeUp(request, confirm, finalists, 'refine');
@@ -102,8 +110,21 @@ async function runStages(request: SearchRequest): Promise<End> {
   // two machines that came here at once may have let a trial wait twice
   const { trials: waiting } = await confirm.snapshot();
   const confirmed = await runStage(request, 'confirm', space, waiting.length);
-  if (confirmed === null) return early('stopped', 'confirm');
-  return { ended: 'done', stage: 'confirm', confirmed: ranked(confirmed) };
+  if (confirmed === null) return stopped('confirm');
+  const failure = failureOf('confirm', confirmed);
+  return { ended: 'done', stage: 'confirm', confirmed: ranked(confirmed), failure };
+}
+
+/** What is wrong with a stage in which no trial could be evaluated: it would be wrong with any number of them. */
+function failureOf(stage: StageName, trials: readonly FrozenTrial[]): SluiceError | null {
+  const last = trials.at(-1);
+  if (last === undefined || trials.some(({ state }) => state !== 'FAIL')) return null;
+  const reason = failReasonOf(last) ?? 'its process gave no reason';
+  return new SluiceError(
+    'input_invalid',
+    `All ${trials.length} trials of the stage ${stage} failed, the last one so: ${reason}`,
+    { stage, trials: trials.length },
+  );
 }
 
 function optionsOf(request: SearchRequest, stage: StageName): NewStudyOptions {

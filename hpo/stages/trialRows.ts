@@ -9,7 +9,7 @@ import {
   type Storage,
 } from '../study/index.ts';
 import { type Plan, type StageName, stageNames, studyName } from './plan.ts';
-import { byValue, paramsOf, ranked } from './ranking.ts';
+import { byValue, failReasonOf, paramsOf, ranked } from './ranking.ts';
 
 /** A trial and its place. */
 export interface TrialRow {
@@ -56,6 +56,7 @@ export function trialJson({ stage, study, trial }: TrialRow): Readonly<Record<st
     state: trial.state,
     value: finite(trial.values?.[0]),
     feasible: isFeasible(trial),
+    fail_reason: failReasonOf(trial),
     params: paramsOf(trial),
     constraints: Object.fromEntries(constraintsOf(trial)),
     reports: [...trial.reports].map(([step, value]) => [step, finite(value)]),
