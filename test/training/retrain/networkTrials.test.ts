@@ -34,8 +34,9 @@ describe('retrain: networks on trial', function () {
     trials: readonly NetworkConfig[],
     isWanted?: (trial: number, folds: number) => boolean,
     at = samples,
+    by = engine,
   ) => {
-    const fits = { library, engine, signal: never };
+    const fits = { library, engine: by, signal: never };
     const rows = at.spans.search.rows;
     const window = networkWindow({ ...fits, config: base }, { ...at, rows }, 2);
     const folds = [];
@@ -84,6 +85,19 @@ describe('retrain: networks on trial', function () {
     }
     const results = together[1]!.map((run) => JSON.stringify(run));
     expect(new Set(results).size).to.equal(various.length);
+  });
+
+  it('are trained together where they can be', async () => {
+    const sizes: number[] = [];
+    const counting: typeof engine = {
+      ...engine,
+      open(task) {
+        if (task.batch === base.tsmixer.batch) sizes.push(task.members.length);
+        return engine.open(task);
+      },
+    };
+    await walk(various, undefined, samples, counting);
+    expect(sizes).to.deep.equal([3, 1, 1, 3, 1, 1]);
   });
 
   it('end when nobody wants them any more, and the others go on as they would have', async () => {
