@@ -1,14 +1,16 @@
 // What a search costs and finds, beside Optuna in the same run.
 // usage: PEER_PYTHON=python node bench/hpo.ts --data DIR [--only PART,PART] [--small]; with --only nothing is kept, and
-// without --data the race against the grid is left out, since it is one on real bars
+// without --data the races against grids and the whole search are left out, since they are on real bars. Ends with 1 if
+// kills change what a search finds.
 
 import { parseArgs } from 'node:util';
 import { report } from './harness.ts';
 import { measureEfficiency } from './hpo/efficiency.ts';
-import { raceGrid } from './hpo/gridRace.ts';
+import { raceGrids } from './hpo/gridRace.ts';
 import { compareQuality } from './hpo/quality.ts';
 import { measureSuggestLatency } from './hpo/suggestLatency.ts';
 import { measureThroughput } from './hpo/throughput.ts';
+import { measureWholeSearch } from './hpo/wholeSearch.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +30,13 @@ const parts: Readonly<Record<string, () => unknown>> = {
   grid_race: () =>
     data === undefined
       ? 'no --data'
-      : raceGrid(data, small ? [1] : [1, 2, 3, 4, 5], small ? 0.1 : 1),
+      : raceGrids(data, small ? [1] : [1, 2, 3, 4, 5], small ? [2] : [4, 5, 6]),
+  whole_search: async () => {
+    if (data === undefined) return 'no --data';
+    const found = await measureWholeSearch(data, small ? 20 : null, 1);
+    if (found.differences.length > 0) process.exitCode = 1;
+    return found;
+  },
 };
 
 const only = values.only?.split(',') ?? Object.keys(parts);

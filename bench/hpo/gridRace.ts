@@ -1,17 +1,27 @@
 // How long until a search has five trials as good as the best five of a serial grid: the grid one point after another in
-// this process, with all cores for its native threads, against a search with a process for each core. Both try the same
-// four parameters of the coarse stage of configs/hpo.json, on the same real bars.
+// this process, with all cores for its native threads, against a search with a process for each core, whose start counts.
+// Both try the same parameters of configs/hpo.json, in the coarse stage's window, on the same real bars; the rest is as the
+// base config has it. A grid has three points of each parameter, the ends of its range and their geometric mean, so each
+// parameter triples it, which is what a search is for; every size is raced. Parameters come in the order in which one
+// would tune by hand: how wild the trees are, when and how much to trade, then what LightGBM's guide names next.
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { projectPath, silent, systemClock } from '../../core/index.ts';
-import { distributionsOf, evaluate, type Task } from '../../hpo/objective/index.ts';
+import { evaluate, type Task } from '../../hpo/objective/index.ts';
 import { medianPruner } from '../../hpo/prune/index.ts';
 import { createStopSwitch, runStudy } from '../../hpo/run/index.ts';
 import { tpeSampler } from '../../hpo/sample/index.ts';
-import { planSearch, readSearchConfig, taskOf } from '../../hpo/stages/index.ts';
+import { planSearch, readSearchConfig, type SearchConfig, taskOf } from '../../hpo/stages/index.ts';
 import { openSqliteStorage } from '../../hpo/storage/index.ts';
-import type { Json, ParamValue } from '../../hpo/study/index.ts';
+import {
+  type Distribution,
+  floatDistribution,
+  intDistribution,
+  isFeasible,
+  type Json,
+  type ParamValue,
+} from '../../hpo/study/index.ts';
 import { openTrialMarket } from '../../training/retrain/index.ts';
 import { summarise } from '../harness.ts';
 import { inFolder, seconds } from './searches.ts';
@@ -19,27 +29,33 @@ import { inFolder, seconds } from './searches.ts';
 const best = 5;
 const wanted = 5;
 
-/** The grid's points of each parameter; a search may take any number between the first and the last. */
-const axes = {
-  'gbdt.leaves': [4, 8, 16, 32],
-  'gbdt.learning_rate': [0.01, 0.045, 0.2],
-  'trade.sizing.gain': [0.5, 3, 20],
-  'trade.sizing.entry_score': [0.002, 0.014, 0.1],
-} as const;
+/** All are uniform in the logarithm. */
+const parameters = [
+  'gbdt.leaves',
+  'gbdt.learning_rate',
+  'trade.sizing.entry_score',
+  'trade.sizing.gain',
+  'gbdt.min_data_in_leaf',
+  'gbdt.rounds',
+] as const;
 
-const points = (): Record<string, ParamValue>[] =>
-  Object.entries(axes).reduce<Record<string, ParamValue>[]>(
-    (all, [name, values]) =>
-      all.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
-    [{}],
-  );
+type Params = Readonly<Record<string, ParamValue>>;
+
+/** What all trials of a race share. */
+interface Race {
+  readonly task: Task;
+  readonly space: Readonly<Record<string, Distribution>>;
+  /** every point has it: an entry score below the base's exit score would be refused */
+  readonly fixed: Params;
+  readonly folder: string;
+}
 
 /**
- * Measures the grid once and the search with each seed.
+ * Measures each grid once, and the search for each with each seed.
  * @param data folder of the real bars
- * @param share of the grid's points that are tried: 1 = all; less only to see that the program runs
+ * @param sizes numbers of parameters, one for each race
  */
-export const raceGrid = (data: string, seeds: readonly number[], share: number) =>
+export const raceGrids = (data: string, seeds: readonly number[], sizes: readonly number[]) =>
   inFolder(async (folder) => {
     const { config, base } = readSearchConfig(projectPath('configs', 'hpo.json'));
     const { signal } = new AbortController();
@@ -47,73 +63,108 @@ export const raceGrid = (data: string, seeds: readonly number[], share: number) 
     const request = { config: base, dataFolder: data, store, progress: silent, signal };
     const market = await openTrialMarket(request);
     const plan = planSearch({ config, market, seed: 1, deterministic: false });
-    const task = taskOf(plan, 'coarse');
-    const grid = points().filter((_, i, all) => i < all.length * share);
-    const serial = await serialGrid(grid, task);
-    const goal = serial.values.sort((a, b) => b - a)[best - 1]!;
-    const searches = [];
-    for (const seed of seeds) searches.push(await searchFor(goal, task, seed, folder));
-    const search = summarise(searches.map((one) => one.s));
-    const ratio = serial.s / search.median_s;
-    return {
-      ...{ grid_points: grid.length, cores: availableParallelism(), goal_value: goal, best },
-      ...{ grid_s: serial.s, search, searches, ratio, wanted, is_met: ratio >= wanted },
-    };
+    const { entry_score: entry, exit_score: exit } = plan.base.trade.sizing;
+    const fixed = { 'trade.sizing.exit_frac_of_entry': exit / entry };
+    const races = [];
+    for (const size of sizes) {
+      const space = spaceOf(config, parameters.slice(0, size));
+      races.push(await raceGrid({ task: taskOf(plan, 'coarse'), space, fixed, folder }, seeds));
+    }
+    return { cores: availableParallelism(), best, wanted, races };
   });
 
-async function serialGrid(grid: readonly Record<string, ParamValue>[], task: Task) {
+async function raceGrid(race: Race, seeds: readonly number[]) {
+  const points = pointsOf(race.space);
+  const grid = await serialGrid(race, points);
+  const goal = grid.values.sort((a, b) => b - a)[best - 1];
+  if (goal === undefined) throw new Error(`fewer than ${best} points of the grid can be judged`);
+  const searches = [];
+  for (const seed of seeds) searches.push(await searchFor(goal, race, seed, points.length));
+  const search = summarise(searches.map(({ s }) => s));
+  const ratio = grid.s / search.median_s;
+  return {
+    ...{ parameters: Object.keys(race.space), grid_points: points.length, grid_s: grid.s },
+    ...{ goal_value: goal, search, searches, ratio, is_met: ratio >= wanted },
+  };
+}
+
+const spaceOf = ({ space }: SearchConfig, names: readonly string[]): Race['space'] =>
+  Object.fromEntries(
+    names.map((name) => {
+      const { kind, low, high, log } = space[name] as Exclude<
+        SearchConfig['space'][string],
+        { readonly kind: 'categorical' }
+      >;
+      if (log !== true) throw new Error(`${name} has no geometric mean`);
+      const distribution = kind === 'int' ? intDistribution : floatDistribution;
+      return [name, distribution(low, high, { log })];
+    }),
+  );
+
+const pointsOf = (space: Race['space']): readonly Params[] =>
+  Object.entries(space).reduce<readonly Params[]>(
+    (all, [name, distribution]) =>
+      all.flatMap((one) => valuesOf(distribution).map((value) => ({ ...one, [name]: value }))),
+    [{}],
+  );
+
+function valuesOf(distribution: Distribution): readonly number[] {
+  const { low, high, kind } = distribution as Exclude<Distribution, { kind: 'categorical' }>;
+  const mean = Math.sqrt(low * high);
+  return [low, kind === 'int' ? Math.round(mean) : mean, high];
+}
+
+async function serialGrid({ task, fixed }: Race, points: readonly Params[]) {
   const values: number[] = [];
   const begin = seconds();
-  for (const [number, params] of grid.entries()) {
-    const order = { studyName: 'grid', number, params, task: task as unknown as Json };
-    const outcome = await evaluate({ ...order, threads: availableParallelism() });
-    const isFeasible = Object.values(outcome.constraints ?? {}).every((c) => c <= 0);
-    if (outcome.values !== null && isFeasible) values.push(outcome.values[0]!);
+  for (const [number, point] of points.entries()) {
+    const order = { studyName: 'grid', number, task: task as unknown as Json };
+    const params = { ...point, ...fixed };
+    const outcome = await evaluate({ ...order, params, threads: availableParallelism() });
+    if (outcome.values === null) throw new Error(`point ${number}: ${outcome.failure}`);
+    const broken = Object.values(outcome.constraints ?? {}).some((value) => value > 0);
+    if (!broken) values.push(outcome.values[0]!);
   }
-  if (values.length < best)
-    throw new Error(`only ${values.length} points of the grid can be judged`);
   return { s: seconds() - begin, values };
 }
 
-/** Seconds and trials until so many feasible trials are as good as the goal; its processes' start is included. */
-async function searchFor(goal: number, task: Task, seed: number, folder: string) {
-  const space = Object.fromEntries(
-    Object.entries(axes).map(([name, values]) => {
-      const kind = name === 'gbdt.leaves' ? ('int' as const) : ('float' as const);
-      return [name, { kind, low: values[0], high: values.at(-1)!, log: true }];
-    }),
-  );
-  const storage = openSqliteStorage(join(folder, `search-${seed}.db`));
+/** Seconds until so many feasible trials are as good as the goal; Infinity = not with as many trials as the grid has. */
+async function searchFor(goal: number, race: Race, seed: number, trials: number) {
+  const name = `${trials}-${seed}`;
+  const storage = openSqliteStorage(join(race.folder, `${name}.db`));
   const stop = createStopSwitch();
-  let [s, trials, good] = [Number.NaN, 0, 0];
+  const fixed = Object.entries(race.fixed).map(([key, value]): [string, Distribution] => [
+    key,
+    floatDistribution(value as number, value as number),
+  ]);
+  const found = { s: Number.POSITIVE_INFINITY, first_trial_s: 0, trials: 0, pruned: 0, good: 0 };
   const begin = seconds();
   await runStudy({
     study: {
-      ...{ storage, name: 'race', directions: ['MAXIMIZE'], clock: systemClock },
+      ...{ storage, name, directions: ['MAXIMIZE'], clock: systemClock },
       sampler: tpeSampler({ seed, perTrial: true }),
       pruner: medianPruner({ startupTrials: 8, warmupSteps: 1 }),
     },
-    space: distributionsOf(space, task.base, 'tabular_only'),
-    journal: join(folder, `search-${seed}.jsonl`),
+    space: { ...race.space, ...Object.fromEntries(fixed) },
+    journal: join(race.folder, `${name}.jsonl`),
     module: projectPath('hpo', 'objective', 'evaluate.ts'),
-    task: task as unknown as Json,
-    trials: 400,
+    task: race.task as unknown as Json,
+    trials,
     workers: availableParallelism(),
     stop,
-    onProgress({ trial, finished }) {
-      if (trial?.state !== 'COMPLETE' || trial.values![0]! < goal || good === best) return;
-      const constraints = trial.systemAttributes.get('constraints') as
-        | readonly number[]
-        | undefined;
-      if (constraints?.some((c) => c > 0)) return;
-      good += 1;
-      if (good < best) return;
-      [s, trials] = [seconds() - begin, finished];
+    onProgress({ trial }) {
+      if (trial.state === 'FAIL') throw new Error(`seed ${seed}: trial ${trial.number} failed`);
+      if (found.good === best) return;
+      found.trials += 1;
+      if (found.trials === 1) found.first_trial_s = seconds() - begin;
+      if (trial.state === 'PRUNED') found.pruned += 1;
+      if (trial.state !== 'COMPLETE' || !isFeasible(trial) || trial.values![0]! < goal) return;
+      found.good += 1;
+      if (found.good < best) return;
+      found.s = seconds() - begin;
       stop.press();
     },
   });
   await storage.close();
-  if (good < best)
-    throw new Error(`seed ${seed}: 400 trials found ${good} as good as the grid's ${best}`);
-  return { seed, s, trials };
+  return { seed, ...found };
 }

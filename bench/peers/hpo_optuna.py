@@ -1,5 +1,5 @@
 # Optuna's side of bench/hpo.ts: prints one line of JSON.
-# usage: hpo_optuna.py throughput DB WORKERS TRIALS | quality SEEDS TRIALS | suggest SPACE MULTIVARIATE TRIALS SUGGESTIONS
+# usage: hpo_optuna.py throughput DB WORKERS TRIALS | open DB | quality SEEDS TRIALS | suggest SPACE MULTIVARIATE TRIALS SUGGESTIONS
 import json
 import math
 import multiprocessing
@@ -136,10 +136,25 @@ def suggest(name, multivariate, trials, suggestions):
     return {"suggestions": done}
 
 
+def best(study):
+    try:
+        return study.best_value
+    except ValueError:  # no trial is both complete and feasible
+        return None
+
+
+def opened(path):
+    url = f"sqlite:///{path}"
+    studies = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
+    return {study.study_name: {"states": [trial.state.name for trial in study.trials], "best": best(study)} for study in studies}
+
+
 if __name__ == "__main__":
     command, *args = sys.argv[1:]
     if command == "throughput":
         print(json.dumps(throughput(args[0], int(args[1]), int(args[2]))))
+    elif command == "open":
+        print(json.dumps(opened(args[0])))
     elif command == "suggest":
         print(json.dumps(suggest(args[0], *map(int, args[1:]))))
     else:
