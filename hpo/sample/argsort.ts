@@ -6,26 +6,12 @@
 /** Parts with more numbers than this are parted. */
 const smallest = 16;
 
-/**
- * Positions of `values` in ascending order.
- * @param hint positions in nearly ascending order; saves time and decides nothing: without equal values there is but one order
- */
-export function argsort(values: Float64Array, hint?: Int32Array): Int32Array {
-  if (hint !== undefined) {
-    insertionSort(values, hint, 0, hint.length - 1);
-    if (areDistinct(values, hint)) return hint;
-  }
+/** Positions of `values` in ascending order. */
+export function argsort(values: Float64Array): Int32Array {
   const order = new Int32Array(values.length);
   for (let i = 0; i < order.length; i += 1) order[i] = i;
   quicksort(values, order);
   return order;
-}
-
-function areDistinct(values: Float64Array, order: Int32Array): boolean {
-  for (let i = 1; i < order.length; i += 1) {
-    if (values[order[i]!] === values[order[i - 1]!]) return false;
-  }
-  return true;
 }
 
 function quicksort(values: Float64Array, order: Int32Array): void {

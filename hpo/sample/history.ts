@@ -2,7 +2,7 @@
 // cache: a finished trial never changes, a trial that is not the same object is read anew, and the trials given decide alone.
 
 import { constraintsOf, type Distribution, type FrozenTrial, toInternal } from '../study/index.ts';
-import { argsort } from './argsort.ts';
+import { type Column, createColumn, orderAmong, setValue } from './column.ts';
 import type { Observations } from './kernels.ts';
 import { relativeParams } from './relativeParams.ts';
 import { hasSpace, type SearchSpace, spaceOf } from './searchSpace.ts';
@@ -19,37 +19,25 @@ export interface SeenTrial {
 
 /** Trials seen so far. */
 export interface History {
-  /** Takes trials in, and says what matters of each. */
-  see(trials: readonly FrozenTrial[]): SeenTrial[];
+  /** Takes a trial in, and says what matters of it. */
+  see(trial: FrozenTrial): SeenTrial;
   /** What some of the trials last seen observed; those that lack a parameter of the space are left out. */
   observe(trials: readonly SeenTrial[], space: SearchSpace): Observations[];
 }
 
-interface Column {
-  readonly distribution: Distribution;
-  /** by trial number; NaN = none; logarithms if the distribution is `log` */
-  values: Float64Array;
-  /** of the last time that many trials were observed: their numbers, and their order by value */
-  numbers: Int32Array;
-  order: Int32Array;
-}
-
-/** From here on, sorting anew costs more than to start from the last order. */
-const manyTrials = 64;
+/** Fewer trials than this share of all are sorted by themselves, sooner than picked out of the order of all. */
+const smallShare = 1 / 8;
 
 /** Makes an empty history. */
 export function createHistory(): History {
   const columns = new Map<string, Column>();
   const spaces: SearchSpace[] = [];
   const seen: SeenTrial[] = [];
-  let places = new Int32Array(64).fill(-1);
+  /** by trial number; -1 = none, but for a moment */
+  let placeOf = new Int32Array(0);
 
-  const columnOf = (name: string, distribution: Distribution): Column => {
-    const known = columns.get(name);
-    if (known !== undefined) return known;
-    const values = new Float64Array(places.length).fill(Number.NaN);
-    const none = new Int32Array(0);
-    const column = { distribution, values, numbers: none, order: none };
+  const columnOf = (name: string): Column => {
+    const column = columns.get(name) ?? createColumn();
     columns.set(name, column);
     return column;
   };
@@ -58,98 +46,82 @@ export function createHistory(): History {
     if (known === undefined) spaces.push(spaceOf(trial));
     return known ?? spaces.at(-1)!;
   };
-  const grow = (count: number) => {
-    const capacity = 2 ** Math.ceil(Math.log2(count));
-    if (capacity <= places.length) return;
-    places = new Int32Array(capacity).fill(-1);
-    for (const column of columns.values()) {
-      const values = new Float64Array(capacity).fill(Number.NaN);
-      values.set(column.values);
-      column.values = values;
+  const writeFinished = ({ number, params }: FrozenTrial): void => {
+    for (const name of params.keys()) columnOf(name);
+    for (const [name, column] of columns) {
+      const param = params.get(name);
+      const value = param === undefined ? Number.NaN : scaled(param.distribution, param.value);
+      setValue(column, number, value);
     }
   };
-  const read = (trial: FrozenTrial): SeenTrial => {
-    for (const { values } of columns.values()) values[trial.number] = Number.NaN;
-    const write = (name: string, distribution: Distribution, value: number) => {
-      const isLog = distribution.kind !== 'categorical' && distribution.log;
-      columnOf(name, distribution).values[trial.number] = isLog ? Math.log(value) : value;
-    };
-    for (const [name, value] of relativeParams(trial)) {
-      const distribution = columns.get(name)?.distribution;
-      if (distribution !== undefined) write(name, distribution, toInternal(distribution, value));
+  /** What a running trial shares before the objective asks for it has the meaning that the space gives it. */
+  const writeRunning = (trial: FrozenTrial, space: SearchSpace): void => {
+    const shared = new Map(relativeParams(trial));
+    for (const [name, distribution] of space) {
+      const own = trial.params.get(name);
+      const value = shared.get(name);
+      const known =
+        own ?? (value !== undefined && { distribution, value: toInternal(distribution, value) });
+      setValue(
+        columnOf(name),
+        trial.number,
+        known ? scaled(known.distribution, known.value) : Number.NaN,
+      );
     }
-    for (const [name, { distribution, value }] of trial.params) write(name, distribution, value);
-    return {
-      trial,
-      space: internSpace(trial),
-      violation: violationOf(trial),
-      lastReport: lastReportOf(trial),
-    };
-  };
-  /** Positions of the values in nearly ascending order; the sort works in this array, so that it serves the next time. */
-  const nearlySorted = (column: Column, numbers: Int32Array, values: Float64Array): Int32Array => {
-    const { numbers: before, order: orderBefore } = column;
-    const order = new Int32Array(numbers.length);
-    let placed = 0;
-    for (let i = 0; i < numbers.length; i += 1) places[numbers[i]!] = i;
-    for (let i = 0; i < orderBefore.length; i += 1) {
-      const number = before[orderBefore[i]!]!;
-      const place = places[number]!;
-      if (place < 0) continue;
-      places[number] = -1;
-      order[placed] = place;
-      placed += 1;
-    }
-    const isKnown = 2 * placed > numbers.length;
-    for (let i = 0; i < numbers.length; i += 1) {
-      if (places[numbers[i]!]! < 0) continue;
-      places[numbers[i]!] = -1;
-      order[placed] = i;
-      placed += 1;
-    }
-    if (!isKnown) order.set(argsort(values));
-    column.numbers = numbers;
-    column.order = order;
-    return order;
   };
 
   return {
-    see(trials) {
-      grow((trials.at(-1)?.number ?? 0) + 1);
-      return trials.map((trial) => {
-        const known = seen[trial.number];
-        if (known?.trial === trial && isObserved(trial)) return known;
-        const fresh = read(trial);
-        seen[trial.number] = fresh;
-        return fresh;
-      });
+    see(trial) {
+      const known = seen[trial.number];
+      if (known?.trial === trial && isObserved(trial)) return known;
+      if (isObserved(trial)) writeFinished(trial);
+      const fresh = {
+        trial,
+        space: internSpace(trial),
+        violation: violationOf(trial),
+        lastReport: lastReportOf(trial),
+      };
+      seen[trial.number] = fresh;
+      return fresh;
     },
     observe(trials, space) {
-      const used = [...space].map(([name, distribution]) => columnOf(name, distribution));
+      for (const { trial } of trials) if (!isObserved(trial)) writeRunning(trial, space);
+      const used = [...space.keys()].map(columnOf);
       const numbers = numbersWith(used, trials);
-      return [...space.values()].map((distribution, i) => {
+      const isFew = numbers.length < smallShare * seen.length;
+      if (placeOf.length < seen.length) placeOf = new Int32Array(2 * seen.length).fill(-1);
+      for (let i = 0; i < numbers.length; i += 1) placeOf[numbers[i]!] = i;
+      const observations = [...space.values()].map((distribution, i): Observations => {
         const column = used[i]!;
         const values = gathered(column.values, numbers);
-        return numbers.length < manyTrials || distribution.kind === 'categorical'
-          ? { distribution, values }
-          : { distribution, values, hint: nearlySorted(column, numbers, values) };
+        if (isFew || distribution.kind === 'categorical') return { distribution, values };
+        const order = orderAmong(column, numbers, placeOf);
+        return order === null ? { distribution, values } : { distribution, values, order };
       });
+      for (let i = 0; i < numbers.length; i += 1) placeOf[numbers[i]!] = -1;
+      return observations;
     },
   };
 }
 
+/** An internal value on the scale of its bells. */
+const scaled = (distribution: Distribution, value: number): number =>
+  distribution.kind !== 'categorical' && distribution.log ? Math.log(value) : value;
+
 /** Numbers of the trials that have a value in all columns. */
 function numbersWith(columns: readonly Column[], trials: readonly SeenTrial[]): Int32Array {
   const numbers = new Int32Array(trials.length);
-  let count = 0;
-  for (const { trial } of trials) {
-    let lacks = false;
-    for (let i = 0; i < columns.length; i += 1) {
-      lacks ||= Number.isNaN(columns[i]!.values[trial.number]!);
+  for (let i = 0; i < trials.length; i += 1) numbers[i] = trials[i]!.trial.number;
+  let count = numbers.length;
+  for (const { values } of columns) {
+    let kept = 0;
+    for (let i = 0; i < count; i += 1) {
+      const number = numbers[i]!;
+      if (!Number.isFinite(values[number])) continue;
+      numbers[kept] = number;
+      kept += 1;
     }
-    if (lacks) continue;
-    numbers[count] = trial.number;
-    count += 1;
+    count = kept;
   }
   return numbers.subarray(0, count);
 }

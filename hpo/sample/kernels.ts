@@ -13,8 +13,8 @@ export interface Observations {
   readonly distribution: Distribution;
   /** [n] internal values; of a `log` distribution their logarithms */
   readonly values: Float64Array;
-  /** [n] positions in nearly ascending order of values; see {@link argsort} */
-  readonly hint?: Int32Array;
+  /** [n] positions in ascending order of values, as {@link argsort} has them, where that is known */
+  readonly order?: Int32Array;
 }
 
 /** The kernels of one parameter, one for each observation and last the prior's. */
@@ -27,8 +27,11 @@ interface Drawing {
    * @param uniforms [picked] numbers in [0, 1)
    */
   draw(picked: Int32Array, uniforms: Float64Array): Float64Array;
-  /** Adds to `terms` [kernels] the part of each kernel's log density that is the same everywhere. */
-  addConstants(terms: Float64Array): void;
+  /**
+   * Adds to `terms` [kernels] the part of each kernel's log density that is the same everywhere, but for what all kernels
+   * have in common, which it returns.
+   */
+  addConstants(terms: Float64Array): number;
 }
 
 /** Kernels whose probabilities are looked up. */
@@ -45,8 +48,8 @@ export interface BellKernels extends Drawing {
   readonly means: Float64Array;
   /** [kernels] 1 / (width * sqrt 2) */
   readonly inverse: Float64Array;
-  /** [kernels] by mean, the prior first */
-  readonly byMean: Int32Array;
+  /** [kernels - 1] by mean, without the prior */
+  readonly order: Int32Array;
   /** Values on the bells' own scale. */
   scaled(values: Float64Array): Float64Array;
   /** What cutting a bell to the range adds to its log density, which `addConstants` leaves out; 0 to {@link mostCut}. */
@@ -87,7 +90,7 @@ function choiceKernels(
         }
         return choice;
       }),
-    addConstants() {},
+    addConstants: () => 0,
     at(choice) {
       const logs = tables.map((table) => Math.log(table[choice]!));
       return (k) => logs[tableOf[k]!]!;
@@ -106,13 +109,19 @@ function chances(choices: readonly unknown[], base: number, observed: number | n
 interface Bells {
   readonly means: Float64Array;
   readonly widths: Float64Array;
+  readonly leastWidth: number;
+  /** of the kernels wider than that */
+  readonly wide: readonly number[];
   /** of the observations, by mean */
   readonly order: Int32Array;
   readonly low: number;
   readonly high: number;
 }
 
-function bellsOf({ values, hint }: Observations, distribution: NumericDistribution): Bells {
+function bellsOf(
+  { values, order = argsort(values) }: Observations,
+  distribution: NumericDistribution,
+): Bells {
   const half = (distribution.step ?? 0) / 2;
   const scale = distribution.log ? Math.log : (x: number) => x;
   const low = scale(distribution.low - half);
@@ -120,8 +129,7 @@ function bellsOf({ values, hint }: Observations, distribution: NumericDistributi
   const means = new Float64Array(values.length + 1);
   means.set(values);
   means[values.length] = 0.5 * (low + high);
-  const order = argsort(values, hint);
-  return { means, widths: widthsOf(values, order, low, high), order, low, high };
+  return { means, ...widthsOf(values, order, low, high), order, low, high };
 }
 
 /**
@@ -133,22 +141,26 @@ function widthsOf(
   order: Int32Array,
   low: number,
   high: number,
-): Float64Array {
+): Pick<Bells, 'widths' | 'leastWidth' | 'wide'> {
   const n = values.length;
   const range = high - low;
-  const least = range / Math.min(100, n + 2);
-  const widths = new Float64Array(n + 1).fill(range);
-  let left = n > 0 ? values[order[0]!]! - low : 0;
+  const leastWidth = range / Math.min(100, n + 2);
+  const widths = new Float64Array(n + 1).fill(leastWidth);
+  const wide = [n];
+  widths[n] = range;
+  let value = n > 0 ? values[order[0]!]! : low;
+  let left = n > 1 ? 0 : value - low;
   for (let i = 0; i < n; i += 1) {
-    const value = values[order[i]!]!;
-    const right = (i < n - 1 ? values[order[i + 1]!]! : high) - value;
-    let gap = left > right ? left : right;
-    if (n > 1 && i === 0) gap = right;
-    if (n > 1 && i === n - 1) gap = left;
-    widths[order[i]!] = gap < least ? least : gap > range ? range : gap;
+    const next = i < n - 1 ? values[order[i + 1]!]! : high;
+    const right = i < n - 1 || n === 1 ? next - value : 0;
+    if (left > leastWidth || right > leastWidth) {
+      widths[order[i]!] = Math.min(Math.max(left, right), range);
+      wide.push(order[i]!);
+    }
     left = right;
+    value = next;
   }
-  return widths;
+  return { widths, leastWidth, wide };
 }
 
 /** Draws from bells, on their own scale. */
@@ -168,19 +180,17 @@ function drawBells(
 export const mostCut = -logMass(0, 1);
 
 function continuousKernels(bells: Bells, distribution: NumericDistribution): BellKernels {
-  const { means, widths, order, low, high } = bells;
-  const byMean = new Int32Array(means.length).fill(means.length - 1);
-  byMean.set(order, 1);
+  const { means, widths, leastWidth, wide, order, low, high } = bells;
   const isInside = (k: number) => means[k]! >= low && means[k]! <= high;
+  const areInside = order.length === 0 || (isInside(order[0]!) && isInside(order.at(-1)!));
   const inverse = new Float64Array(means.length);
   for (let k = 0; k < means.length; k += 1) inverse[k] = Math.SQRT1_2 / widths[k]!;
-  const cuts = new Float64Array(means.length).fill(Number.NaN);
   return {
     form: 'bell',
     numeric: true,
     means,
     inverse,
-    byMean,
+    order,
     scaled: (values) => (distribution.log ? values.map(Math.log) : values),
     draw: (picked, uniforms) =>
       drawBells(bells, picked, uniforms).map((drawn) => {
@@ -188,22 +198,15 @@ function continuousKernels(bells: Bells, distribution: NumericDistribution): Bel
         return Math.min(Math.max(value, distribution.low), distribution.high);
       }),
     addConstants(terms) {
-      let width = 1;
-      let logWidth = 0;
-      for (let k = 0; k < means.length; k += 1) {
-        // Most widths are the least one: one logarithm serves a whole run of them.
-        if (widths[k]! !== width) {
-          width = widths[k]!;
-          logWidth = Math.log(width);
+      for (const k of wide) terms[k]! -= Math.log(widths[k]! / leastWidth);
+      if (!areInside) {
+        for (let k = 0; k < means.length; k += 1) {
+          if (!isInside(k)) terms[k]! -= massBetween(bells, k, low, high);
         }
-        terms[k]! -= logRootTwoPi + logWidth;
-        if (!isInside(k)) terms[k]! -= massBetween(bells, k, low, high);
       }
+      return -logRootTwoPi - Math.log(leastWidth);
     },
-    cutOf(k) {
-      if (Number.isNaN(cuts[k]!)) cuts[k] = isInside(k) ? -massBetween(bells, k, low, high) : 0;
-      return cuts[k]!;
-    },
+    cutOf: (k) => (isInside(k) ? -massBetween(bells, k, low, high) : 0),
   };
 }
 
@@ -225,6 +228,7 @@ function stepKernels(bells: Bells, distribution: NumericDistribution, step: numb
     addConstants(terms) {
       const masses = Float64Array.from(kinds, (k) => massBetween(bells, k, bells.low, bells.high));
       for (let k = 0; k < kindOf.length; k += 1) terms[k]! -= masses[kindOf[k]!]!;
+      return 0;
     },
     at(value) {
       const [from, to] = [scale(value - step / 2), scale(value + step / 2)];

@@ -56,8 +56,10 @@ export function parzenEstimator(
       return points;
     },
     logDensity(points) {
-      const constants = shares.map(Math.log);
-      for (const kernels of parameters) kernels.addConstants(constants);
+      const constants = new Float64Array(shares.length);
+      for (let k = 0; k < shares.length; k += 1) constants[k] = Math.log(shares[k]!);
+      let common = 0;
+      for (const kernels of parameters) common += kernels.addConstants(constants);
       const bells: [BellKernels, Float64Array][] = [];
       const tables: [TableKernels, Float64Array][] = [];
       parameters.forEach((kernels, i) => {
@@ -65,12 +67,17 @@ export function parzenEstimator(
         else bells.push([kernels, kernels.scaled(points[i]!)]);
       });
       if (bells.length === 0) return sumsOfAll(constants, tables);
-      const sum = sumOfNear(constants);
-      return points[0]!.map((_, i) =>
-        sum(
-          bells.map(([kernels, values]) => [kernels, values[i]!]),
-          tables.map(([kernels, values]) => kernels.at(values[i]!)),
-        ),
+      const sum = sumOfNear(
+        constants,
+        bells.map(([kernels]) => kernels),
+      );
+      return points[0]!.map(
+        (_, i) =>
+          common +
+          sum(
+            bells.map(([kernels, values]) => [kernels, values[i]!]),
+            tables.map(([kernels, values]) => kernels.at(values[i]!)),
+          ),
       );
     },
   };
@@ -81,7 +88,8 @@ function sharesOf(weights: Float64Array): Float64Array {
   const shares = new Float64Array(weights.length + 1).fill(1);
   shares.set(weights);
   const sum = pairwiseSum(shares);
-  return shares.map((weight) => weight / sum);
+  for (let k = 0; k < shares.length; k += 1) shares[k]! /= sum;
+  return shares;
 }
 
 const uniforms = (random: MersenneTwister, count: number): Float64Array =>
@@ -133,76 +141,92 @@ function addTable(terms: Float64Array, at: (kernel: number) => number): void {
   for (let k = 0; k < terms.length; k += 1) terms[k]! += at(k);
 }
 
-/** Terms this far below one that counts are lost in the sum: e^-75 is 2^-108. */
-const negligible = 75;
+/** Terms this far below one that counts are lost in the sum, though there be ten thousand: e^-50 is 2^-72. */
+const negligible = 50;
+
+/** A point's value of one parameter, on the scale of its bells. */
+type BellValue = readonly [kernels: BellKernels, value: number];
 
 /**
  * Makes the function that takes a point, value by value or looked up, to its log density. With bells few kernels are near a
  * point, and only those are followed through all parameters: but for the cuts a term can only fall, and the prior's is
  * nowhere small.
  */
-function sumOfNear(constants: Float64Array) {
-  const terms = new Float64Array(constants.length);
-  const near = new Int32Array(constants.length);
+function sumOfNear(constants: Float64Array, parameters: readonly BellKernels[]) {
   const last = constants.length - 1;
-  return (
-    bells: readonly [kernels: BellKernels, value: number][],
-    tables: readonly ((kernel: number) => number)[],
-  ): number => {
-    let prior = constants[last]!;
-    for (const [kernels, x] of bells) prior += kernels.cutOf(last) - distance(kernels, last, x);
+  // In the order of the first parameter those near in it stand together, and the processor foresees which are kept.
+  const all = new Int32Array(constants.length).fill(last);
+  all.set(parameters[0]!.order, 1);
+  const constantsOfAll = new Float64Array(all.length);
+  for (let i = 0; i < all.length; i += 1) constantsOfAll[i] = constants[all[i]!]!;
+  const near: Near = { kernels: all.slice(), terms: constantsOfAll.slice(), count: 0 };
+  const cutOf = sumOfCuts(parameters, constants.length);
+  return (bells: readonly BellValue[], tables: readonly ((kernel: number) => number)[]): number => {
+    let prior = constants[last]! + cutOf(last);
+    for (const [kernels, x] of bells) prior -= distance(kernels, last, x);
     for (const at of tables) prior += at(last);
     const least = prior - negligible - bells.length * mostCut;
-    terms.set(constants);
-    // In the order of the first parameter those near in it stand together, and the processor foresees which are kept.
-    near.set(bells[0]![0].byMean);
-    let count = near.length;
-    for (const [kernels, x] of bells) count = lowerByBells(terms, near, count, kernels, x, least);
-    for (let i = 0; i < count; i += 1) {
-      for (const [kernels] of bells) terms[near[i]!]! += kernels.cutOf(near[i]!);
-    }
-    for (const at of tables) count = lowerByTable(terms, near, count, at, least);
-    return logSumExp(terms, near, count);
+    near.kernels.set(all);
+    near.terms.set(constantsOfAll);
+    near.count = all.length;
+    for (const [kernels, x] of bells) lowerByBells(near, kernels, x, least);
+    for (let i = 0; i < near.count; i += 1) near.terms[i]! += cutOf(near.kernels[i]!);
+    for (const at of tables) lowerByTable(near, at, least);
+    return logSumExp(near);
   };
 }
 
-/** Lowers the terms of the first `count` kernels in `near`; moves those still above `least` to its front and counts them. */
-function lowerByBells(
-  terms: Float64Array,
-  near: Int32Array,
-  count: number,
-  { means, inverse }: BellKernels,
-  x: number,
-  least: number,
-): number {
+/** What the cuts of all parameters add to a kernel's term; computed when asked for, as few are near enough to any point. */
+function sumOfCuts(parameters: readonly BellKernels[], kernels: number) {
+  const known = new Float64Array(kernels).fill(Number.NaN);
+  return (k: number): number => {
+    if (Number.isNaN(known[k]!)) {
+      let sum = 0;
+      for (const { cutOf } of parameters) sum += cutOf(k);
+      known[k] = sum;
+    }
+    return known[k]!;
+  };
+}
+
+/** Kernels that are near a point, and their terms in its density; the first `count` of each array. */
+interface Near {
+  readonly kernels: Int32Array;
+  readonly terms: Float64Array;
+  count: number;
+}
+
+/** Lowers the terms by a parameter's bells, and keeps those still above `least`. */
+function lowerByBells(near: Near, { means, inverse }: BellKernels, x: number, least: number): void {
+  const { kernels, terms, count } = near;
   let kept = 0;
   for (let i = 0; i < count; i += 1) {
-    const k = near[i]!;
+    const k = kernels[i]!;
     const z = (x - means[k]!) * inverse[k]!;
-    const term = terms[k]! - z * z;
-    terms[k] = term;
-    near[kept] = k;
-    kept += term > least ? 1 : 0;
+    const term = terms[i]! - z * z;
+    if (term > least) {
+      kernels[kept] = k;
+      terms[kept] = term;
+      kept += 1;
+    }
   }
-  return kept;
+  near.count = kept;
 }
 
 /** As {@link lowerByBells}. */
-function lowerByTable(
-  terms: Float64Array,
-  near: Int32Array,
-  count: number,
-  at: (kernel: number) => number,
-  least: number,
-): number {
+function lowerByTable(near: Near, at: (kernel: number) => number, least: number): void {
+  const { kernels, terms, count } = near;
   let kept = 0;
   for (let i = 0; i < count; i += 1) {
-    const k = near[i]!;
-    terms[k]! += at(k);
-    near[kept] = k;
-    kept += terms[k]! > least ? 1 : 0;
+    const k = kernels[i]!;
+    const term = terms[i]! + at(k);
+    if (term > least) {
+      kernels[kept] = k;
+      terms[kept] = term;
+      kept += 1;
+    }
   }
-  return kept;
+  near.count = kept;
 }
 
 /** Half the square of a value's distance from a kernel's mean, in widths. */
@@ -211,11 +235,11 @@ function distance({ means, inverse }: BellKernels, kernel: number, value: number
   return z * z;
 }
 
-/** Logarithm of the sum of exponentials of the terms of the first `count` kernels in `near`. */
-function logSumExp(terms: Float64Array, near: Int32Array, count: number): number {
+/** Logarithm of the sum of exponentials of the terms. */
+function logSumExp({ terms, count }: Near): number {
   let largest = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < count; i += 1) largest = Math.max(largest, terms[near[i]!]!);
+  for (let i = 0; i < count; i += 1) largest = Math.max(largest, terms[i]!);
   let sum = 0;
-  for (let i = 0; i < count; i += 1) sum += Math.exp(terms[near[i]!]! - largest);
+  for (let i = 0; i < count; i += 1) sum += Math.exp(terms[i]! - largest);
   return Math.log(sum) + largest;
 }

@@ -12,13 +12,13 @@ export function belowCount(n: number, directions: readonly Direction[]): number 
 }
 
 /**
- * Chooses the trials "below".
+ * Chooses the trials "below", and returns them by number.
  * @param trials finished, by number
  */
 export function chooseBelow(
   trials: readonly SeenTrial[],
   directions: readonly Direction[],
-): ReadonlySet<SeenTrial> {
+): readonly SeenTrial[] {
   const wanted = belowCount(trials.length, directions);
   const complete: SeenTrial[] = [];
   const pruned: SeenTrial[] = [];
@@ -28,17 +28,14 @@ export function chooseBelow(
     else if (seen.trial.state === 'COMPLETE') complete.push(seen);
     else pruned.push(seen);
   }
-  const below = new Set(
+  const below =
     directions.length > 1
       ? bestOfFronts(complete, losses(complete, directions), wanted)
-      : lowest(complete, wanted, byLoss(directions[0]!)),
-  );
-  const add = (more: readonly SeenTrial[], compare: Compare) => {
-    for (const seen of lowest(more, wanted - below.size, compare)) below.add(seen);
-  };
-  add(pruned, byProgress(directions));
-  add(infeasible, (a, b) => a.violation - b.violation);
-  return below;
+      : lowest(complete, wanted, byLoss(directions[0]!));
+  below.push(...lowest(pruned, wanted - below.length, byProgress(directions)));
+  const byViolation: Compare = (a, b) => a.violation - b.violation;
+  below.push(...lowest(infeasible, wanted - below.length, byViolation));
+  return below.sort((a, b) => a.trial.number - b.trial.number);
 }
 
 type Compare = (a: SeenTrial, b: SeenTrial) => number;

@@ -23,6 +23,14 @@ export interface TpeOptions extends Seeding {
   readonly constantLiar?: boolean;
 }
 
+/** The trials to learn from: those that ended and, with a liar, those that run elsewhere; by number. */
+interface Known {
+  readonly all: SeenTrial[];
+  readonly ended: SeenTrial[];
+  /** of those that ended */
+  readonly spaces: Set<SearchSpace>;
+}
+
 /**
  * Makes a TPE sampler: suggestions equal those of `optuna.samplers.TPESampler` (5.0, numpy without its AVX sorts).
  * It reads the constraints of Optuna's system attributes (feasible <= 0), pruned trials and several objectives.
@@ -37,26 +45,29 @@ export function tpeSampler(options: TpeOptions): Sampler {
   const isMultivariate = ({ directions }: StudySnapshot) =>
     options.multivariate ?? directions.length === 1;
 
-  /** The trials to learn from: those that ended and, with a liar, those that run elsewhere. */
-  const look = (study: StudySnapshot, trial: FrozenTrial) => {
-    const isRunningElsewhere = (other: FrozenTrial) =>
-      constantLiar && other.state === 'RUNNING' && other.number !== trial.number;
-    const all = history.see(
-      study.trials.filter((other) => isObserved(other) || isRunningElsewhere(other)),
-    );
-    return { all, ended: all.filter((seen) => isObserved(seen.trial)) };
+  const look = (study: StudySnapshot, trial: FrozenTrial): Known => {
+    const known: Known = { all: [], ended: [], spaces: new Set() };
+    for (const other of study.trials) {
+      const hasEnded = isObserved(other);
+      const isRunningElsewhere = other.state === 'RUNNING' && other.number !== trial.number;
+      if (!hasEnded && !(constantLiar && isRunningElsewhere)) continue;
+      const seen = history.see(other);
+      known.all.push(seen);
+      if (!hasEnded) continue;
+      if (seen.space !== known.ended.at(-1)?.space) known.spaces.add(seen.space);
+      known.ended.push(seen);
+    }
+    return known;
   };
   const suggest = (
     study: StudySnapshot,
-    { all, ended }: ReturnType<typeof look>,
+    { all, ended }: Known,
     space: SearchSpace,
     random: MersenneTwister,
   ): Float64Array => {
     const below = belowOf(ended, study.directions);
-    const parts: Record<'good' | 'bad', SeenTrial[]> = { good: [], bad: [] };
-    for (const seen of all) parts[below.has(seen) ? 'good' : 'bad'].push(seen);
-    const good = history.observe(parts.good, space);
-    const bad = history.observe(parts.bad, space);
+    const good = history.observe(below, space);
+    const bad = history.observe(without(all, below), space);
     const weightsOfGood = study.directions.length === 1 ? recencyWeights : uniformWeights;
     return bestCandidate(
       parzenEstimator(good, weightsOfGood(good[0]!.values.length)),
@@ -71,7 +82,7 @@ export function tpeSampler(options: TpeOptions): Sampler {
       const known = look(study, trial);
       const none = new Map<string, TrialParam>();
       if (!isMultivariate(study) || known.ended.length < startupTrials) return none;
-      const space = sharedSpace(new Set(known.ended.map((seen) => seen.space)));
+      const space = sharedSpace(known.spaces);
       if (space.size === 0) return none;
       const values = suggest(study, known, space, streams(trial, null));
       const params = [...space].map(([name, distribution], i): [string, TrialParam] => [
@@ -111,16 +122,29 @@ function bestCandidate(
   return Float64Array.from(points, (values) => values[best]!);
 }
 
-/** The choice of the last call, if the trials are the same: parameters chosen one by one share it. */
+/** The choice of the last call, if it was asked the same: parameters chosen one by one share it. */
 function rememberLast(choose: typeof chooseBelow): typeof chooseBelow {
-  let last: Parameters<typeof chooseBelow>[0] = [];
-  let chosen: ReturnType<typeof chooseBelow> = new Set();
+  let [lastTrials, lastDirections]: Parameters<typeof chooseBelow> = [[], []];
+  let chosen: ReturnType<typeof chooseBelow> = [];
   return (trials, directions) => {
-    const isSame = trials.length === last.length && trials.every((trial, i) => trial === last[i]);
-    if (!isSame) {
+    if (!areSame(trials, lastTrials) || !areSame(directions, lastDirections)) {
       chosen = choose(trials, directions);
-      last = trials;
+      [lastTrials, lastDirections] = [trials, directions];
     }
     return chosen;
   };
+}
+
+const areSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+/** The trials that are not below; both by number. */
+function without(trials: readonly SeenTrial[], below: readonly SeenTrial[]): SeenTrial[] {
+  const rest: SeenTrial[] = [];
+  let passed = 0;
+  for (const seen of trials) {
+    if (seen === below[passed]) passed += 1;
+    else rest.push(seen);
+  }
+  return rest;
 }

@@ -18,8 +18,8 @@ const limited = (end: Partial<FrozenTrial>, ...constraints: [string, Json][]) =>
 function below(ends: readonly Partial<FrozenTrial>[], wanted: number, direction = 'MINIMIZE') {
   const filler = Array.from({ length: 10 * wanted - ends.length }, () => ends.at(-1)!);
   const trials = [...ends, ...filler].map((end, number) => ({ ...newTrial(number), ...end }));
-  const chosen = chooseBelow(createHistory().see(trials), [direction as 'MINIMIZE']);
-  return [...chosen].map(({ trial }) => trial.number).sort((a, b) => a - b);
+  const chosen = chooseBelow(trials.map(createHistory().see), [direction as 'MINIMIZE']);
+  return chosen.map(({ trial }) => trial.number);
 }
 
 describe('trials below', () => {
