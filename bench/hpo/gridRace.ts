@@ -1,9 +1,10 @@
 // How long until a search has five trials as good as the best five of a serial grid: the grid one point after another in
-// this process, with all cores for its native threads, against a search with a process for each core, whose start counts.
-// Both try the same parameters of configs/hpo.json, in the coarse stage's window, on the same real bars; the rest is as the
-// base config has it. A grid has three points of each parameter, the ends of its range and their geometric mean, so each
-// parameter triples it, which is what a search is for; every size is raced. Parameters come in the order in which one
-// would tune by hand: how wild the trees are, when and how much to trade, then what LightGBM's guide names next.
+// this process, with all cores for its native threads, against a search with a process for each core, whose start
+// counts. Both try the same parameters of configs/hpo.json, in the coarse stage's window, on the same real bars; the
+// rest is as the base config has it, and the search has that config's sampler and pruner. A grid has three points of
+// each parameter, the ends of its range and their geometric mean, so each parameter triples it, which is what a search
+// is for; every size is raced. Parameters come in the order in which one would tune by hand: how wild the trees are,
+// when and how much to trade, then what LightGBM's guide names next.
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,7 @@ type Params = Readonly<Record<string, ParamValue>>;
 /** What all trials of a race share. */
 interface Race {
   readonly task: Task;
+  readonly config: SearchConfig;
   readonly space: Readonly<Record<string, Distribution>>;
   /** every point has it: an entry score below the base's exit score would be refused */
   readonly fixed: Params;
@@ -68,7 +70,8 @@ export const raceGrids = (data: string, seeds: readonly number[], sizes: readonl
     const races = [];
     for (const size of sizes) {
       const space = spaceOf(config, parameters.slice(0, size));
-      races.push(await raceGrid({ task: taskOf(plan, 'coarse'), space, fixed, folder }, seeds));
+      const race = { task: taskOf(plan, 'coarse'), config, space, fixed, folder };
+      races.push(await raceGrid(race, seeds));
     }
     return { cores: availableParallelism(), best, wanted, races };
   });
@@ -130,6 +133,8 @@ async function serialGrid({ task, fixed }: Race, points: readonly Params[]) {
 
 /** Seconds until so many feasible trials are as good as the goal; Infinity = not with as many trials as the grid has. */
 async function searchFor(goal: number, race: Race, seed: number, trials: number) {
+  const { sampler, pruner } = race.config;
+  if (pruner.kind !== 'median') throw new Error(`a race with the pruner ${pruner.kind}`);
   const name = `${trials}-${seed}`;
   const storage = openSqliteStorage(join(race.folder, `${name}.db`));
   const stop = createStopSwitch();
@@ -142,8 +147,11 @@ async function searchFor(goal: number, race: Race, seed: number, trials: number)
   await runStudy({
     study: {
       ...{ storage, name, directions: ['MAXIMIZE'], clock: systemClock },
-      sampler: tpeSampler({ seed, perTrial: true }),
-      pruner: medianPruner({ startupTrials: 8, warmupSteps: 1 }),
+      sampler: tpeSampler({ seed, perTrial: true, startupTrials: sampler.startup_trials }),
+      pruner: medianPruner({
+        startupTrials: pruner.startup_trials,
+        warmupSteps: pruner.warmup_steps,
+      }),
     },
     space: { ...race.space, ...Object.fromEntries(fixed) },
     journal: join(race.folder, `${name}.jsonl`),
