@@ -150,8 +150,15 @@ function trialFacts(trial: FrozenTrial): Omit<TrialReport, 'parent' | 'went_on' 
     ),
     feasible: isFeasible(trial),
     user_attributes: Object.fromEntries<Json>(trial.userAttributes),
+    failure: failureOf(trial),
     seconds: startedAt === null || completedAt === null ? null : (completedAt - startedAt) / 1000,
   };
+}
+
+/** Where Optuna keeps it too. */
+function failureOf({ state, systemAttributes }: FrozenTrial): string | null {
+  const reason = systemAttributes.get('fail_reason');
+  return state === 'FAIL' && typeof reason === 'string' ? reason : null;
 }
 
 function figure(value: number): Figure {

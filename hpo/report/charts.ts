@@ -37,7 +37,7 @@ export const linesDrawn = 400;
 export const axesDrawn = 12;
 
 /** Infinities and NaN have no place on an axis, nor have numbers so large that ECharts finds no ticks for them. */
-const isDrawn = (value: Figure | undefined): value is number =>
+export const isDrawn = (value: Figure | undefined): value is number =>
   typeof value === 'number' && Math.abs(value) < 1e100;
 
 /** What is drawn for a number: ECharts rounds ticks to 20 digits and finds none for what is smaller. */

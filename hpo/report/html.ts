@@ -11,6 +11,7 @@ import {
   drawParallel,
   drawReports,
   isComparable,
+  isDrawn,
   shownParameters,
 } from './charts.ts';
 import {
@@ -23,7 +24,7 @@ import {
   timeText,
   valueText,
 } from './text.ts';
-import type { CandidateReport, SearchReport, StudyReport, TrialReport } from './types.ts';
+import type { CandidateReport, Figure, SearchReport, StudyReport, TrialReport } from './types.ts';
 
 /** The report as an HTML document. Every number it shows stands in the report's JSON too. */
 export function renderReport(report: SearchReport): string {
@@ -64,7 +65,7 @@ function summaryCards({
   return [
     card(
       'Best',
-      study === undefined ? 'no trial is complete' : bestText(study),
+      study === undefined ? 'no feasible trial is complete' : bestText(study),
       tone(study !== undefined),
     ),
     card('Trials ever made', figureText(trial_count), 'good'),
@@ -136,27 +137,47 @@ function studySections(study: StudyReport): string[] {
   const title = (what: string) =>
     `${study.stage === null ? '' : `${stageName(study.stage)}: `}${what} (${study.name})`;
   const part = (what: string, body: string) => section(title(what), body);
-  const hasReports = study.trials.some(({ reports }) => reports.length > 0);
   return [
     part('Optimisation history', history(study)),
-    ...(study.directions.length === 2 ? [part('Pareto front', drawFront(study))] : []),
+    ...(study.directions.length === 2 ? [part('Pareto front', front(study))] : []),
     part('Best trials', bestTable(study)),
+    ...(study.states.FAIL === 0 ? [] : [part('Failed trials', failureTable(study))]),
     part('Parallel coordinates', parallel(study)),
     part('Parameter importance', importances(study)),
-    part(
-      'Intermediate values',
-      hasReports ? reports(study) : remark('No trial reported a value on its way.'),
-    ),
+    part('Intermediate values', reports(study)),
   ];
 }
 
 const remark = (sentence: string): string => `<p class="note">${escapeHtml(sentence)}</p>`;
 
 function history(study: StudyReport): string {
-  const hasValues = study.trials.some(({ values }) => values !== null);
-  return hasValues
-    ? study.objectives.map((_, at) => drawHistory(study, at)).join('')
-    : remark('No trial has a value yet.');
+  const ended = study.trials.filter(({ values }) => values !== null);
+  if (ended.length === 0) return remark('No trial has a value yet.');
+  return study.objectives
+    .map((_, at) =>
+      withUndrawn(
+        ended.map(({ values }) => values![at]!),
+        () => drawHistory(study, at),
+      ),
+    )
+    .join('');
+}
+
+function front(study: StudyReport): string {
+  const complete = study.trials.filter(({ state }) => state === 'COMPLETE');
+  if (complete.length === 0) return remark('No trial is complete.');
+  return withUndrawn(
+    complete.map(({ values }) => values!.find((value) => !isDrawn(value)) ?? 0),
+    () => drawFront(study),
+  );
+}
+
+/** A picture of values, one of each trial; what has no place in it is counted, and axes without a point are none. */
+function withUndrawn(values: readonly Figure[], draw: () => string): string {
+  const undrawn = values.filter((value) => !isDrawn(value)).length;
+  if (undrawn === 0) return draw();
+  const what = `${counted(undrawn, 'trial')} of ${figureText(values.length)} cannot be drawn: a value is infinite or beyond 1e100.`;
+  return (undrawn === values.length ? '' : draw()) + remark(what);
 }
 
 /** Says how many lines a picture has left out; empty = none. */
@@ -170,7 +191,7 @@ const omission = (drawn: number, all: number, what: string): string =>
 function parallel(study: StudyReport): string {
   const trials = study.trials.filter(isComparable);
   if (trials.length === 0 || study.parameters.length === 0) {
-    return remark('No trial with parameters is complete.');
+    return remark('No complete trial has parameters, and values that can be drawn.');
   }
   const shown = shownParameters(study).length;
   return [
@@ -186,6 +207,10 @@ function parallel(study: StudyReport): string {
 
 function reports(study: StudyReport): string {
   const trials = study.trials.filter((trial) => trial.reports.length > 0);
+  if (trials.length === 0) return remark('No trial reported a value on its way.');
+  if (!trials.some((trial) => trial.reports.some(([, value]) => isDrawn(value)))) {
+    return remark('No report can be drawn: all are NaN, infinite or beyond 1e100.');
+  }
   return drawReports(study) + omission(chooseLines(study, trials).length, trials.length, 'trials');
 }
 
@@ -251,6 +276,25 @@ function bestTable(study: StudyReport): string {
     ),
     omissionOfBest(study),
   ].join('');
+}
+
+/** Reasons by how often they were given, with the trials that have them. */
+function failureTable({ trials }: StudyReport): string {
+  const failed = trials.filter(({ state }) => state === 'FAIL');
+  const numbers = Map.groupBy(failed, ({ failure }) => failure);
+  const reasons = [...numbers].sort(([, a], [, b]) => b.length - a.length);
+  const rows = reasons.slice(0, 10).map(([reason, having]) => [
+    reason === null
+      ? 'not said: its process was silent for too long, or another program ended it'
+      : nameText(reason, 160),
+    figureText(having.length),
+    having
+      .slice(0, 8)
+      .map(({ number }) => number)
+      .join(', ') + (having.length > 8 ? ', …' : ''),
+  ]);
+  const note = `The first 10 of ${figureText(reasons.length)} reasons; all are in the JSON.`;
+  return `<div class="text">${table(['why', 'failed', 'trials'], rows)}</div>${reasons.length > 10 ? remark(note) : ''}`;
 }
 
 /** The end of a study's name, which tells the stage. */

@@ -22,7 +22,8 @@ export function valueText(value: Json | undefined): string {
 function numberText(value: number): string {
   const size = Math.abs(value);
   if ((Number.isInteger(value) || size >= 1e4) && size < 1e15) {
-    return value.toLocaleString('en', { maximumFractionDigits: 0 });
+    // -0 is 0 to a reader
+    return (value + 0).toLocaleString('en', { maximumFractionDigits: 0 });
   }
   return String(Number(value.toPrecision(5)));
 }

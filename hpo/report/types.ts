@@ -26,6 +26,8 @@ export interface TrialReport {
   readonly feasible: boolean;
   /** the terms of the objective are among them */
   readonly user_attributes: Readonly<Record<string, Json>>;
+  /** why it failed; null = it did not, or nobody said why */
+  readonly failure: string | null;
   /** from its start to its end; null = not finished */
   readonly seconds: number | null;
   /** the trial of an earlier stage that this one takes up */

@@ -108,7 +108,7 @@ describe('hpo/report: the HTML of a search', () => {
     const empty = htmlOf(alone(recordOf('empty', ['MINIMIZE'], [])));
     expect(pictures(empty)).to.have.length(0);
     for (const sentence of [
-      'no trial is complete',
+      'no feasible trial is complete',
       'No trial has a value yet',
       'No trial reported',
     ]) {
@@ -122,6 +122,83 @@ describe('hpo/report: the HTML of a search', () => {
     expect(pictures(one)).to.have.length(3);
     expect(one).to.contain('Cannot be told');
     expectSoundPictures(one);
+  });
+
+  it('says why trials failed, the commonest reason first, where nothing else is to be shown', () => {
+    const failed = (number: number, reason: string | null) =>
+      trialOf(number, {
+        state: 'FAIL',
+        values: null,
+        systemAttributes: new Map(reason === null ? [] : [['fail_reason', reason]]),
+      });
+    const reasons = [null, 'no <gradient>', 'no <gradient>', ...Array(9).fill('no memory')];
+    const page = htmlOf(
+      alone(
+        recordOf(
+          's',
+          ['MINIMIZE'],
+          reasons.map((r, at) => failed(at, r)),
+        ),
+      ),
+    );
+    const [, section] = page.split('Failed trials (s)');
+    const [first, second, third] = section!.matchAll(
+      /<tr><td>([^<]+)<\/td><td>(\d+)<\/td><td>([^<]+)<\/td><\/tr>/g,
+    );
+    expect(first!.slice(1)).to.deep.equal(['no memory', '9', '3, 4, 5, 6, 7, 8, 9, 10, …']);
+    expect(second!.slice(1)).to.deep.equal(['no &lt;gradient&gt;', '2', '1, 2']);
+    expect(third!.slice(2)).to.deep.equal(['1', '0']);
+    expect(pictures(page)).to.have.length(0);
+    expect(htmlOf(alone(recordOf('s', ['MINIMIZE'], [trialOf(0)])))).to.not.contain(
+      'Failed trials (',
+    );
+  });
+
+  it('draws no axes without a point, and counts what has no place in a picture', () => {
+    const x = floatDistribution(0, 1);
+    const infinite = (count: number) =>
+      Array.from({ length: 3 }, (_, at) =>
+        trialOf(at, {
+          values: [at < count ? Number.POSITIVE_INFINITY : at],
+          params: new Map([['x', { value: at / 4, distribution: x }]]),
+          reports: new Map([[1, Number.NaN]]),
+        }),
+      );
+    const page = (count: number) => htmlOf(alone(recordOf('s', ['MINIMIZE'], infinite(count))));
+    expect(pictures(page(3))).to.have.length(0);
+    expect(page(3))
+      .to.contain('3 trials of 3 cannot be drawn')
+      .and.to.contain('No report can be drawn');
+    expect(page(3)).to.contain('<td>value</td><td>∞</td>');
+    // history, parallel coordinates
+    expect(pictures(page(1)).length).to.be.within(2, 3);
+    expect(page(1)).to.contain('1 trial of 3 cannot be drawn');
+    expect(page(0)).to.not.contain('cannot be drawn');
+    const front = (values: readonly number[]) =>
+      htmlOf(alone(recordOf('s', ['MINIMIZE', 'MINIMIZE'], [trialOf(0, { values })])));
+    expect(pictures(front([1, 2]))).to.have.length(3);
+    // the history of the second value
+    expect(pictures(front([Number.POSITIVE_INFINITY, 2]))).to.have.length(1);
+  });
+
+  it('draws a space of choices only, one of them without a choice', () => {
+    const [choice, single] = [
+      categoricalDistribution(['a', null, true]),
+      categoricalDistribution(['b']),
+    ];
+    const trials = Array.from({ length: 9 }, (_, at) =>
+      trialOf(at, {
+        values: [at % 4],
+        params: new Map([
+          ['choice', { value: at % 3, distribution: choice }],
+          ['single', { value: 0, distribution: single }],
+        ]),
+      }),
+    );
+    const page = htmlOf(alone(recordOf('s', ['MAXIMIZE'], trials)));
+    expect(pictures(page)).to.have.length(3);
+    expectSoundPictures(page);
+    expect(page).to.contain('<td>a, null, true</td>');
   });
 
   it('stays a page of a few megabytes with 5,000 trials, and says what it left out', () => {
