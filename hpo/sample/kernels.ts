@@ -226,7 +226,7 @@ function stepKernels(bells: Bells, distribution: NumericDistribution, step: numb
         return Math.min(Math.max(rounded, low), high);
       }),
     addConstants(terms) {
-      const masses = Float64Array.from(kinds, (k) => massBetween(bells, k, bells.low, bells.high));
+      const masses = kinds.map((k) => massBetween(bells, k, bells.low, bells.high));
       for (let k = 0; k < kindOf.length; k += 1) terms[k]! -= masses[kindOf[k]!]!;
       return 0;
     },
@@ -252,7 +252,7 @@ function massBetween({ means, widths }: Bells, kernel: number, from: number, to:
 
 /** Steps repeat, and with them bells: one kernel of each kind, and the kind of each kernel. */
 function distinctBells({ means, widths, order }: Bells): {
-  readonly kinds: Int32Array;
+  readonly kinds: readonly number[];
   readonly kindOf: Int32Array;
 } {
   const prior = means.length - 1;
@@ -267,5 +267,5 @@ function distinctBells({ means, widths, order }: Bells): {
     if (kind === kinds.length) kinds.push(k);
     kindOf[k] = kind;
   }
-  return { kinds: Int32Array.from(kinds), kindOf };
+  return { kinds, kindOf };
 }

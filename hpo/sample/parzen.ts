@@ -169,9 +169,16 @@ function sumOfNear(constants: Float64Array, parameters: readonly BellKernels[]) 
     near.kernels.set(all);
     near.terms.set(constantsOfAll);
     near.count = all.length;
-    for (const [kernels, x] of bells) lowerByBells(near, kernels, x, least);
+    bells.forEach(([kernels, x], i) => {
+      lowerByBells(near, kernels, x);
+      // Which kernels fall out, the processor cannot foresee: dropping them costs more than lowering them once more.
+      if (i % 2 === 0) keepAbove(near, least);
+    });
     for (let i = 0; i < near.count; i += 1) near.terms[i]! += cutOf(near.kernels[i]!);
-    for (const at of tables) lowerByTable(near, at, least);
+    for (const at of tables) {
+      lowerByTable(near, at);
+      keepAbove(near, least);
+    }
     return logSumExp(near);
   };
 }
@@ -196,32 +203,29 @@ interface Near {
   count: number;
 }
 
-/** Lowers the terms by a parameter's bells, and keeps those still above `least`. */
-function lowerByBells(near: Near, { means, inverse }: BellKernels, x: number, least: number): void {
-  const { kernels, terms, count } = near;
-  let kept = 0;
+/** Lowers the terms by a parameter's bells. */
+function lowerByBells({ kernels, terms, count }: Near, bells: BellKernels, x: number): void {
+  const { means, inverse } = bells;
   for (let i = 0; i < count; i += 1) {
     const k = kernels[i]!;
     const z = (x - means[k]!) * inverse[k]!;
-    const term = terms[i]! - z * z;
-    if (term > least) {
-      kernels[kept] = k;
-      terms[kept] = term;
-      kept += 1;
-    }
+    terms[i]! -= z * z;
   }
-  near.count = kept;
 }
 
-/** As {@link lowerByBells}. */
-function lowerByTable(near: Near, at: (kernel: number) => number, least: number): void {
+/** Lowers the terms by a parameter that is looked up. */
+function lowerByTable({ kernels, terms, count }: Near, at: (kernel: number) => number): void {
+  for (let i = 0; i < count; i += 1) terms[i]! += at(kernels[i]!);
+}
+
+/** Drops the kernels whose terms are not above `least`. */
+function keepAbove(near: Near, least: number): void {
   const { kernels, terms, count } = near;
   let kept = 0;
   for (let i = 0; i < count; i += 1) {
-    const k = kernels[i]!;
-    const term = terms[i]! + at(k);
+    const term = terms[i]!;
     if (term > least) {
-      kernels[kept] = k;
+      kernels[kept] = kernels[i]!;
       terms[kept] = term;
       kept += 1;
     }

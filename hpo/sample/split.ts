@@ -77,10 +77,11 @@ function lowest<Item>(
   if (count <= 0) return kept;
   for (const item of items) {
     if (kept.length === count && compare(item, kept[count - 1]!) >= 0) continue;
-    let place = kept.length;
-    while (place > 0 && compare(item, kept[place - 1]!) < 0) place -= 1;
-    kept.splice(place, 0, item);
-    if (kept.length > count) kept.pop();
+    let place = Math.min(kept.length, count - 1);
+    for (; place > 0 && compare(item, kept[place - 1]!) < 0; place -= 1) {
+      kept[place] = kept[place - 1]!;
+    }
+    kept[place] = item;
   }
   return kept;
 }
