@@ -107,7 +107,7 @@ async function runStages(request: SearchRequest): Promise<End> {
   const confirm = await openStage(request, 'confirm');
   await takeUp(request, confirm, finalists, 'refine');
   await recordLooks(request, confirm);
-  // two machines that came here at once may have let a trial wait twice
+  // a machine that saw other trials end may have let others wait
   const { trials: waiting } = await confirm.snapshot();
   const confirmed = await runStage(request, 'confirm', space, waiting.length);
   if (confirmed === null) return stopped('confirm');
@@ -223,10 +223,9 @@ async function takeUp(
 }
 
 async function enqueueOnce(study: Study, trial: FrozenTrial, from: string): Promise<void> {
-  const { trials } = await study.snapshot();
-  if (trials.some((known) => isTakenUp(known, from, trial.number))) return;
   await study.enqueue(paramsOf(trial), {
     userAttributes: { [takenUpKey]: { study: from, number: trial.number } },
+    once: takenUpKey,
   });
 }
 
