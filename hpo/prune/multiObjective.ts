@@ -2,22 +2,17 @@
 // their scalarised ranks. docs/decisions/023 says what that means and what else was weighed.
 
 import { lowerBound, SluiceError } from '../../core/index.ts';
-import type { Direction, FrozenTrial, Json, Pruner, StudySnapshot } from '../study/index.ts';
+import {
+  type Direction,
+  type FrozenTrial,
+  type Pruner,
+  readVector,
+  type StudySnapshot,
+  vectorReportsOf,
+} from '../study/index.ts';
 import { lastStep } from './reports.ts';
 
 type Vector = readonly number[];
-
-const prefix = 'sluice:report:';
-
-/**
- * A report of several objectives as a system attribute of its trial, since Optuna's tables have room for one number at a
- * step. What is not finite becomes null, which JSON can say, and counts as NaN.
- * @param values one for each direction
- * @returns the attribute's key and value
- */
-export function vectorReport(step: number, values: Vector): readonly [key: string, value: Json] {
-  return [`${prefix}${step}`, values.map((value) => (Number.isFinite(value) ? value : null))];
-}
 
 /**
  * Judges vectors of reports by their scalarised rank: for each objective the share of all reports of the study, at any
@@ -99,7 +94,7 @@ function rank(
       other.systemAttributes
         .entries()
         .map(([key, value]) =>
-          key.startsWith('completed_rung_') ? [key, scalar(vectorOf(value))] : [key, value],
+          key.startsWith('completed_rung_') ? [key, scalar(readVector(value))] : [key, value],
         ),
     ),
   }));
@@ -117,17 +112,10 @@ interface Reports {
   readonly steps: ReadonlyMap<number, number>;
 }
 
-function readReports({ systemAttributes }: FrozenTrial): Reports {
-  const vectors = new Map<number, Vector>();
-  for (const [key, value] of systemAttributes)
-    if (key.startsWith(prefix)) vectors.set(Number(key.slice(prefix.length)), vectorOf(value));
+function readReports(trial: FrozenTrial): Reports {
+  const vectors = vectorReportsOf(trial);
   return { vectors, steps: new Map(vectors.keys().map((step) => [step, Number.NaN])) };
 }
-
-const vectorOf = (value: Json): Vector =>
-  Array.isArray(value)
-    ? value.map((item) => (typeof item === 'number' ? item : Number.NaN))
-    : [Number.NaN];
 
 /** Makes the function from a vector to its scalarised rank among all of them. */
 function scalariser(

@@ -56,3 +56,4 @@ export type {
   TrialState,
 } from './types.ts';
 export { unstarted } from './unstarted.ts';
+export { readVector, vectorReport, vectorReportsOf } from './vectorReports.ts';

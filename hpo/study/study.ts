@@ -154,6 +154,7 @@ function open(stored: StoredStudy, options: StudyOptions): Study {
     storage,
     sampler,
     pruner,
+    directions,
     snapshot,
     refresh: cache.refresh,
     distribution: cache.distribution,

@@ -17,6 +17,7 @@ import {
 import { requireStep } from './outcome.ts';
 import type { Storage, TrialChanges, TrialClaim, TrialEnd } from './storage.ts';
 import type {
+  Direction,
   Distribution,
   FrozenTrial,
   Json,
@@ -26,6 +27,7 @@ import type {
   StudySnapshot,
   TrialParam,
 } from './types.ts';
+import { vectorReport } from './vectorReports.ts';
 
 /**
  * A trial that runs. Its methods remember what they are given; it is written when the event loop next turns, at
@@ -43,8 +45,12 @@ export interface Trial {
   suggestCategorical<T extends ParamValue>(name: string, choices: readonly T[]): T;
   /** A parameter of any kind; the same name gives the same value again. */
   suggest(name: string, distribution: Distribution): ParamValue;
-  /** A value on the way, NaN included; the first report of a step counts. @throws SluiceError `out_of_range` (step) */
-  report(value: number, step: number): void;
+  /**
+   * A value on the way, or one for each direction; NaN included; the first report of a step counts. Vectors are for
+   * `multiObjectivePruner`: Optuna, which prunes with one direction only, has no place for them and reads past them.
+   * @throws SluiceError `out_of_range` (step) | `length_mismatch` (values)
+   */
+  report(value: number | readonly number[], step: number): void;
   /** Whether the pruner would end the trial now; true too when the trial was taken back from this worker. */
   shouldPrune(): Promise<boolean>;
   /** @throws SluiceError `not_canonical` for what JSON cannot say */
@@ -69,6 +75,7 @@ export interface TrialSurroundings {
   readonly storage: Storage;
   readonly sampler: Sampler;
   readonly pruner: Pruner | null;
+  readonly directions: readonly Direction[];
   /** the study as last read, with this process's running trials as they stand */
   snapshot(): StudySnapshot;
   refresh(): Promise<void>;
@@ -141,7 +148,14 @@ export function createTrial(asked: FrozenTrial, study: TrialSurroundings): Runni
       suggest(name, categoricalDistribution(choices)) as T,
     report: (value, step) => {
       requireStep(step);
-      if (!gathered.reports.has(step)) remember('reports', step, value);
+      const values = typeof value === 'number' ? [value] : value;
+      if (typeof value !== 'number') requireAll(values, study.directions);
+      if (values.length === 1) {
+        if (!gathered.reports.has(step)) remember('reports', step, values[0]!);
+        return;
+      }
+      const [key, vector] = vectorReport(step, values);
+      if (!gathered.systemAttributes.has(key)) remember('systemAttributes', key, vector);
     },
     shouldPrune: async () => {
       if (study.pruner === null) return false;
@@ -160,6 +174,14 @@ export function createTrial(asked: FrozenTrial, study: TrialSurroundings): Runni
     frozen,
     finish: writer.finish,
   };
+}
+
+function requireAll(values: readonly number[], directions: readonly Direction[]): void {
+  if (values.length === directions.length) return;
+  throw new SluiceError(
+    'length_mismatch',
+    `A report of a study with ${directions.length} directions has as many values; found ${values.length}.`,
+  );
 }
 
 const fixedParams = (asked: FrozenTrial): Readonly<Record<string, ParamValue>> =>

@@ -6,9 +6,13 @@ import {
   multiObjectivePruner,
   percentilePruner,
   successiveHalvingPruner,
-  vectorReport,
 } from '../../../hpo/prune/index.ts';
-import type { Direction, FrozenTrial, Pruner } from '../../../hpo/study/index.ts';
+import {
+  type Direction,
+  type FrozenTrial,
+  type Pruner,
+  vectorReport,
+} from '../../../hpo/study/index.ts';
 import { newTrial, withAttributes, withReport } from './replay.ts';
 
 const withVector = (trial: FrozenTrial, step: number, values: readonly number[]): FrozenTrial =>

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { multiObjectivePruner, percentilePruner } from '../../../hpo/prune/index.ts';
 import { openMemoryStorage } from '../../../hpo/storage/index.ts';
 import {
   bestTrial,
@@ -17,6 +18,7 @@ import {
   type Study,
   type StudyOptions,
   type StudySnapshot,
+  vectorReportsOf,
 } from '../../../hpo/study/index.ts';
 import { failure } from '../../data/store/failure.ts';
 import { middle, plain } from '../storage/trials.ts';
@@ -386,6 +388,30 @@ describe('a study', () => {
         ['seen_2', 1],
       ]);
       expect(() => trial.report(1, -1)).to.throw('whole number from 0');
+    });
+
+    it('by vectors of reports where there are several directions, the first of a step', async () => {
+      const inner = multiObjectivePruner(percentilePruner(50, { startupTrials: 1 }));
+      const study = await make({ pruner: inner, directions: ['MINIMIZE', 'MAXIMIZE'] });
+      const reporting = async (...vectors: readonly (readonly number[])[]) => {
+        const trial = await study.ask();
+        for (const vector of vectors) trial.report(vector, 1);
+        const isPruned = await trial.shouldPrune();
+        await study.tell(trial, isPruned ? 'PRUNED' : [1, 1]);
+        return isPruned;
+      };
+      expect(await reporting([1, 5], [9, 0])).to.equal(false);
+      expect(await reporting([2, 4])).to.equal(true);
+      expect(await reporting([0, Number.POSITIVE_INFINITY])).to.equal(true);
+      expect(await reporting([0, 6])).to.equal(false);
+      const [first, , third] = await trialsOf(study);
+      expect([...first!.systemAttributes]).to.deep.equal([['sluice:report:1', [1, 5]]]);
+      expect(first!.reports.size).to.equal(0);
+      expect([...vectorReportsOf(third!)]).to.deep.equal([[1, [0, Number.NaN]]]);
+      const trial = await study.ask();
+      expect(() => trial.report([1, 2, 3], 1))
+        .to.throw('2 directions')
+        .with.property('code', 'length_mismatch');
     });
 
     it('never without a pruner', async () => {
