@@ -14,7 +14,7 @@ import {
   type Trial,
 } from '../../../hpo/study/index.ts';
 import { needsPeerPython } from '../../peerPython.ts';
-import { type Listing, listed, runPython } from './pythonOptuna.ts';
+import { type Listing, listed, type Plots, runPython } from './pythonOptuna.ts';
 import { everything, middle } from './trials.ts';
 
 const clock = () => 1_795_367_759_777;
@@ -182,6 +182,27 @@ describe('studies of Python Optuna', () => {
     }
     await optimize(await load('python'), objective, { trials: 3 });
     expect(await runPython('list', file, 'python')).to.deep.equal(await listing('python'));
+  });
+
+  it('can be ours: Optuna draws all its figures of them', async function () {
+    needsPeerPython(this);
+    const file = newFile();
+    open(file);
+    const study = await createStudy({
+      ...{ storage: storage!, name: 'drawn', clock },
+      sampler: middle,
+      directions: ['MINIMIZE'],
+    });
+    for (const x of [3, -2, 1.5]) await study.enqueue({ x, rate: 0.1, depth: 3, kind: 'a' });
+    await optimize(study, objective, { trials: 3 });
+    const plots = await runPython<Plots | null>('plot', file, 'drawn');
+    if (plots === null) {
+      process.stderr.write('SKIPPED, PEER_PYTHON has no plotly: Optuna draws nothing\n');
+      return this.skip();
+    }
+    const { trials } = await study.snapshot();
+    expect(plots.history[0]).to.deep.equal(trials.map(({ values }) => values![0]));
+    expect(plots.intermediate).to.deep.equal(trials.map(({ reports }) => [reports.get(1)]));
   });
 
   it('may be written by both at the same moment', async function () {

@@ -21,8 +21,14 @@ export interface Listing {
   readonly trials: readonly { readonly number: number; readonly state: string }[];
 }
 
+/** What Optuna's figures draw, trace by trace. */
+export interface Plots {
+  readonly history: readonly (readonly number[])[];
+  readonly intermediate: readonly (readonly number[])[];
+}
+
 /** Runs `python_optuna.py`; with a time zone far from UTC, which no stored time may show. */
-export async function runPython(...command: string[]): Promise<Listing> {
+export async function runPython<Answer = Listing>(...command: string[]): Promise<Answer> {
   const script = projectPath('test', 'hpo', 'storage', 'python_optuna.py');
   const { stdout } = await promisify(execFile)(
     process.env.PEER_PYTHON!,

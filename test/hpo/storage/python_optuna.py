@@ -6,6 +6,7 @@
 #   python_optuna.py optimize FILE STUDY N    runs N trials with TPE, then lists
 #   python_optuna.py enqueue FILE STUDY       lets a trial wait, then lists
 #   python_optuna.py delete FILE STUDY
+#   python_optuna.py plot FILE STUDY          all of Optuna's figures, and the points of two; null without plotly
 import datetime
 import json
 import logging
@@ -109,6 +110,17 @@ def record(target):
         models.BaseModel.metadata.create_all(engine, checkfirst=False)
 
 
+def plots(study):
+    draw = optuna.visualization
+    if not draw.is_available():
+        return None
+    others = [draw.plot_parallel_coordinate, draw.plot_slice, draw.plot_contour, draw.plot_edf, draw.plot_rank, draw.plot_timeline, draw.plot_param_importances]
+    if not all(len(each(study).data) > 0 for each in others):
+        raise RuntimeError("a figure is empty")
+    figures = {"history": draw.plot_optimization_history, "intermediate": draw.plot_intermediate_values}
+    return {name: [[plain(float(y)) for y in trace.y] for trace in figure(study).data] for name, figure in figures.items()}
+
+
 def main():
     command, *arguments = sys.argv[1:]
     if command == "record":
@@ -119,6 +131,8 @@ def main():
     study = optuna.load_study(study_name=name, storage=storage(file))
     if command == "optimize":
         study.optimize(objective, int(arguments[2]))
+    if command == "plot":
+        return plots(study)
     if command == "enqueue":
         study.enqueue_trial({"x": 2, "kind": None})
     return listing(study)
