@@ -118,6 +118,7 @@ async function runPlan(
       stage: result.stage,
       study: studyName(plan, result.stage),
       search_digest: plan.search_digest,
+      policy: plan.config.policy,
       trial_count: result.trialCount,
       windows: plan.windows,
       top: rows.map(trialJson),

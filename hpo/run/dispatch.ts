@@ -5,7 +5,6 @@ import {
   type Distribution,
   type FrozenTrial,
   isFinished,
-  type Sampler,
   type Study,
   type Trial,
 } from '../study/index.ts';
@@ -13,7 +12,6 @@ import {
 /** What decides what runs next. */
 export interface DispatchOptions {
   readonly study: Study;
-  readonly sampler: Sampler;
   readonly space: Readonly<Record<string, Distribution>>;
   /** trials that the study shall have */
   readonly trials: number;
@@ -42,7 +40,7 @@ const lookMs = 500;
 
 /** A dispatcher of a study. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
-  const { study, sampler, space, batch, window, stop } = options;
+  const { study, space, batch, window, stop } = options;
   const running = new Map<number, Trial>();
   let isExhausted = false;
   let changed = Promise.withResolvers<void>();
@@ -53,23 +51,18 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   stop.addEventListener('abort', wake, { once: true });
 
   /** Numbers that `ask` would give next: those that wait, then new ones. */
-  const due = (trials: readonly FrozenTrial[]): number[] => {
+  const due = async (trials: readonly FrozenTrial[]): Promise<readonly number[]> => {
     const waiting = trials.filter(({ state }) => state === 'WAITING').slice(0, batch);
     const numbers = waiting.map(({ number }) => number);
-    if (numbers.length === 0 && isUsedUp(trials)) return [];
+    if (numbers.length === 0) {
+      isExhausted = await study.isExhausted();
+      if (isExhausted) return [];
+    }
     for (let number = trials.length; number < options.trials; number += 1) {
       if (numbers.length === batch) break;
       numbers.push(number);
     }
     return numbers;
-  };
-  /** As if all that run had ended: what is tried already need not be tried again. */
-  const isUsedUp = (trials: readonly FrozenTrial[]): boolean => {
-    if (sampler.isExhausted === undefined) return false;
-    const asEnded = trials.map((trial) => ({ ...trial, state: 'COMPLETE' as const }));
-    const { name, directions } = study;
-    isExhausted = sampler.isExhausted({ name, directions, trials: asEnded });
-    return isExhausted;
   };
   const mayStart = (trials: readonly FrozenTrial[], last: number): boolean =>
     window === null ||
@@ -79,7 +72,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     for (let looks = 0; !stop.aborted; ) {
       const heard = changed.promise;
       const { trials } = await study.snapshot();
-      const numbers = due(trials);
+      const numbers = await due(trials);
       if (numbers.length === 0) {
         const others = trials.some((t) => t.state === 'RUNNING' && !running.has(t.number));
         // after a whole lease those that still run are alive

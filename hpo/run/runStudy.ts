@@ -62,9 +62,8 @@ async function runTrials(
   const stop = options.stop ?? createStopSwitch();
   const fault = new AbortController();
   const halt = AbortSignal.any([stop.now, fault.signal]);
-  const { sampler } = options.study;
   const dispatcher = createDispatcher({
-    ...{ study, sampler, space, trials },
+    ...{ study, space, trials },
     ...{ batch: settings.batch, window: settings.window },
     stop: AbortSignal.any([stop.finish, halt]),
   });
