@@ -38,20 +38,22 @@ export function walk(
     async step({ metrics, span }) {
       const judged = judgeRun(metrics, span, trade.initial_equity, task.weights);
       const { value, terms } = judged;
-      reports.push([reports.length + 1, value]);
+      // where nothing was traded there is nothing to compare: pruners leave NaN out of the others, and end the trial itself
+      const told = hasTraded(judged) ? value : Number.NaN;
+      reports.push([reports.length + 1, told]);
       const userAttributes = { ...terms, ...extra };
       if (reports.length === task.folds) {
-        const constraints = { no_trade: noTrade(judged) };
+        const constraints = { no_trade: hasTraded(judged) ? 0 : 1 };
         return { values: [value], failure: null, userAttributes, reports, constraints };
       }
-      if (!(await watch?.report(reports.length, value))) return null;
+      if (!(await watch?.report(reports.length, told))) return null;
       return { values: null, failure: null, userAttributes, reports, pruned: true };
     },
   };
 }
 
-/** Doing nothing costs nothing and would beat every honest loss: such a trial is not feasible. */
-const noTrade = ({ terms }: Judged): number => (terms.turnover > 0 ? 0 : 1);
+/** Doing nothing costs nothing and would beat every honest loss: a trial that never trades is not feasible. */
+const hasTraded = ({ terms }: Judged): boolean => terms.turnover > 0;
 
 /** Judges a confirmation: the value is that of forward OOS, and both windows must hold. */
 export function confirmed(

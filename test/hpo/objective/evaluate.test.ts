@@ -75,9 +75,10 @@ describe('hpo objective: a trial', function () {
 
   it('is not feasible if it never trades: doing nothing would beat every honest loss', async () => {
     const params = { 'trade.sizing.entry_score': 1000, 'trade.sizing.exit_frac_of_entry': 0 };
-    const { values, constraints } = await evaluate(order({ params }));
+    const { values, constraints, reports } = await evaluate(order({ params }));
     expect(values).to.deep.equal([0]);
     expect(constraints).to.deep.equal({ no_trade: 1 });
+    expect(reports).to.deep.equal([1, 2, 3].map((step) => [step, Number.NaN]));
   });
 
   it('says in a sentence what it could not evaluate', async () => {
