@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectPath } from '../core/index.ts';
+import { skipLoudly } from './skipLoudly.ts';
 
 const root = projectPath('..', 'shared', 'data');
 
@@ -14,7 +15,5 @@ export const sharedData = (...parts: string[]): string => join(root, ...parts);
 
 /** Skips the running test, loudly, if the real data are absent. */
 export function needsSharedData(context: Mocha.Context): void {
-  if (hasSharedData) return;
-  process.stderr.write(`SKIPPED, no ../shared/data: ${context.test?.fullTitle() ?? 'a test'}\n`);
-  context.skip();
+  if (!hasSharedData) skipLoudly(context, 'no ../shared/data');
 }

@@ -38,12 +38,12 @@ export function windowOf(task: WalkForwardTask, fits: TrialFits): Promise<KeptWi
 async function open(task: WalkForwardTask, fits: TrialFits): Promise<KeptWindow> {
   const { base } = task;
   const samples = await windowSamples(base, task, task.window);
+  const { threads } = fits.config.gbdt;
+  const config = { ...base, gbdt: { ...base.gbdt, threads } };
   let networks: NetworkWindow | null = null;
   return {
     samples,
     networks: () => {
-      const { threads } = fits.config.gbdt;
-      const config = { ...base, gbdt: { ...base.gbdt, threads } };
       networks ??= networkWindow({ ...fits, config }, samples, task.folds);
       return networks;
     },

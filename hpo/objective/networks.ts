@@ -12,10 +12,10 @@ import {
 } from '../../training/retrain/index.ts';
 import { engineId, type TsmixerEngine } from '../../training/tsmixer/index.ts';
 import type { TrialOrder, TrialOutcome, Watch } from '../run/index.ts';
+import { fitsOf } from './fits.ts';
 import { windowOf } from './kept.ts';
 import { confirmed, failed, walk } from './outcomes.ts';
 import type { ConfirmTask, Task, WalkForwardTask } from './task.ts';
-import { fitsOf } from './trees.ts';
 
 /** A trial whose parameters make a config. */
 interface Entrant {

@@ -1,16 +1,14 @@
 // Trials of trees.
 
-import { builtLightgbmPath, findLightgbm } from '../../training/native/index.ts';
 import {
   confirmationSamples,
   confirmTrees,
-  type TrialFits,
   walkForwardTrees,
 } from '../../training/retrain/index.ts';
 import type { TrialOrder, TrialOutcome, Watch } from '../run/index.ts';
+import { fitsOf } from './fits.ts';
 import { windowOf } from './kept.ts';
 import { confirmed, failed, walk } from './outcomes.ts';
-import { applyParams } from './space.ts';
 import type { Task } from './task.ts';
 
 /** Evaluates a trial; what cannot be evaluated fails and says why. */
@@ -36,15 +34,4 @@ export async function evaluateTrees(
   } catch (error) {
     return failed(error);
   }
-}
-
-/** What the fits of a trial take. @throws SluiceError `config_invalid` | `tool_missing` */
-export function fitsOf(task: Task, order: TrialOrder): TrialFits {
-  const config = applyParams(task.base, order.params);
-  const gbdt = { ...config.gbdt, threads: order.threads };
-  return {
-    config: { ...config, gbdt },
-    library: findLightgbm(builtLightgbmPath(config.gbdt.device)),
-    signal: new AbortController().signal,
-  };
 }

@@ -35,6 +35,7 @@ export interface CategoricalDistribution {
   readonly choices: readonly (null | boolean | number | string)[];
 }
 
+/** What a parameter may be. */
 export type Distribution = FloatDistribution | IntDistribution | CategoricalDistribution;
 
 /** A parameter's value as the objective sees it. */
@@ -42,6 +43,7 @@ export type ParamValue = null | boolean | number | string;
 
 /** As they are stored. */
 export type TrialState = 'RUNNING' | 'COMPLETE' | 'PRUNED' | 'FAIL' | 'WAITING';
+/** Of an objective; in Optuna's words. */
 export type Direction = 'MINIMIZE' | 'MAXIMIZE';
 
 /** A parameter of a trial. */

@@ -20,6 +20,7 @@ import {
   type NativeTsmixerMember,
 } from '../../training/native/index.ts';
 import { emulatedSluice } from '../../training/native/nativeBuild.ts';
+import { skipLoudly } from '../skipLoudly.ts';
 
 function gpuCheck(...args: string[]) {
   const script = projectPath('bench', 'gpu.ts');
@@ -86,7 +87,7 @@ describe('the GPU check', () => {
   });
 
   it('says in one sentence that there is no GPU, writes nothing, and has an exit code for it', function () {
-    if (countGpus() > 0) this.skip();
+    if (countGpus() > 0) skipLoudly(this, 'here is a GPU');
     const { status, stdout, stderr } = gpuCheck('--out', join(folder, 'results'));
     expect(status).to.equal(3);
     expect(stdout).to.equal('');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { gpuTools } from '../../training/native/index.ts';
+import { skipLoudly } from '../skipLoudly.ts';
 import { smallConfig, writeConfig } from '../training/retrain/smallConfig.ts';
 import { sluice } from './sluice.ts';
 
@@ -23,7 +24,8 @@ describe('the command line: trees on cuda', function () {
 
   it('end at once, in one sentence, where there is no library or no GPU', async function () {
     const { tsmixer, lightgbm } = gpuTools({});
-    if (lightgbm !== false && tsmixer !== false && !('error' in tsmixer)) this.skip(); // a GPU
+    const isGpu = lightgbm !== false && tsmixer !== false && !('error' in tsmixer);
+    if (isGpu) skipLoudly(this, 'here is a GPU');
     const ended = await sluice('retrain', '--config', config(), '--out', join(folder, 'out'));
     expect(ended.exit).to.be.greaterThan(0);
     expect(ended.stderr).to.match(/Trees on cuda are not reproducible/);

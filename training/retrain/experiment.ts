@@ -3,14 +3,14 @@
 import { blendPolicy, type Policy, type Progress } from '../../core/index.ts';
 import { type Dataset, datasetDigest } from '../../data/dataset/index.ts';
 import type { FeatureSpec } from '../../data/feature/index.ts';
-import { scorePanel, scoreSequences } from '../../models/backtest/index.ts';
-import { type Scorer, sequenceScorer } from '../../models/score/index.ts';
+import { scorePanel } from '../../models/backtest/index.ts';
+import type { Scorer } from '../../models/score/index.ts';
 import type { GbdtModel } from '../gbdt/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmReport, ArmWindow, CalibrationBin, EnsembleReport } from '../report/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { Spans } from '../validate/index.ts';
-import { type Arm, type ArmRun, type ArmRuns, decisionsOf, runArm, scoresOfRows } from './arms.ts';
+import { type Arm, type ArmRun, type ArmRuns, runArm, scoresOfRows } from './arms.ts';
 import type { RetrainConfig } from './config.ts';
 import { chooseAlpha, policyArm } from './ensemble.ts';
 import {
@@ -20,6 +20,7 @@ import {
   fitFinal,
   fitRidgeOn,
 } from './fit.ts';
+import { networkGrid } from './network.ts';
 import { type NeuralStage, runNeuralStage, type TeacherFor } from './neuralStage.ts';
 import { judgePolicies, returnInterval, statisticsOf } from './promotion.ts';
 import type { Samples } from './samples.ts';
@@ -162,13 +163,7 @@ function networkArms(
   signal: AbortSignal,
 ): { arms: Arm[]; ensemble: EnsembleReport | null } {
   if (neural === null) return { arms: [], ensemble: null };
-  const { featureSpec, panel } = dataset;
-  const { from } = decisionsOf(panel, spans.validation);
-  const { to } = decisionsOf(panel, spans.forward_oos);
-  const { network } = neural;
-  const names = network.channels.map(({ name }) => name);
-  const scorer = sequenceScorer(network);
-  const nn = scoreSequences(featureSpec, names, scorer, panel, { from, to }, signal);
+  const nn = networkGrid(dataset, neural.network, [spans.validation, spans.forward_oos], signal);
   const parts = { tabular, nn };
   const { alphas } = config.ensemble;
   const choice = chooseAlpha(dataset, spans.validation, parts, alphas, config.trade);

@@ -2,7 +2,8 @@
 
 import type { Progress } from '../../core/index.ts';
 import type { Dataset, SequenceView } from '../../data/dataset/index.ts';
-import { normaliseSeries, type TsmixerNetwork } from '../../models/score/index.ts';
+import { scoreSequences } from '../../models/backtest/index.ts';
+import { normaliseSeries, sequenceScorer, type TsmixerNetwork } from '../../models/score/index.ts';
 import {
   type CheckpointPlace,
   fitTsmixer,
@@ -13,6 +14,8 @@ import {
   type TsmixerMember,
   tsmixerTraining,
 } from '../tsmixer/index.ts';
+import type { Span } from '../validate/index.ts';
+import { decisionsOf } from './arms.ts';
 import type { NeuralConfig } from './config.ts';
 import { type Channels, fitChannels, rowsWithWindow } from './sequences.ts';
 
@@ -115,6 +118,23 @@ export async function predictRows(
     rows.map((_, i) => i),
     { threads: config.threads, signal },
   );
+}
+
+/**
+ * What the stored form of a network says of the bars at which spans are decided: the scores of record.
+ * @param spans in their order; bars from the first to the last are scored
+ * @returns [S*T] NaN = no whole window
+ */
+export function networkGrid(
+  { featureSpec, panel }: Dataset,
+  network: TsmixerNetwork,
+  spans: readonly Span[],
+  signal: AbortSignal,
+): Float64Array {
+  const { from } = decisionsOf(panel, spans[0]!);
+  const { to } = decisionsOf(panel, spans.at(-1)!);
+  const names = network.channels.map(({ name }) => name);
+  return scoreSequences(featureSpec, names, sequenceScorer(network), panel, { from, to }, signal);
 }
 
 /** One number per window, the label's expectation; a fixed number of epochs where nothing decides when to stop. */

@@ -3,17 +3,15 @@
 
 import { canonicalJson, SluiceError, silent } from '../../core/index.ts';
 import { createSequenceView, type SequenceView } from '../../data/dataset/index.ts';
-import { scoreSequences } from '../../models/backtest/index.ts';
-import { sequenceScorer } from '../../models/score/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
 import type { Fold } from '../validate/index.ts';
-import { decisionsOf } from './arms.ts';
 import type { NeuralConfig, RetrainConfig } from './config.ts';
 import { type FoldContext, splitForStopping } from './fit.ts';
 import {
   type NetworkContext,
   type NetworkMember,
   type NetworkRequest,
+  networkGrid,
   predictRows,
   type TrainedNetwork,
   trainNetworks,
@@ -222,11 +220,6 @@ export async function confirmNetwork(
     ...{ engine, samples, folds, signal, config: config.tsmixer, progress: silent },
     teacherFor: (rows) => teacherFor(context, rows, config.gbdt),
   });
-  const { featureSpec, panel } = dataset;
-  const { from } = decisionsOf(panel, spans.validation);
-  const { to } = decisionsOf(panel, spans.forward_oos);
-  const names = network.channels.map(({ name }) => name);
-  const scorer = sequenceScorer(network);
-  const grid = scoreSequences(featureSpec, names, scorer, panel, { from, to }, signal);
+  const grid = networkGrid(dataset, network, [spans.validation, spans.forward_oos], signal);
   return confirmationOf(samples, { policy: 'nn_only', grid }, config.trade, { epochs });
 }

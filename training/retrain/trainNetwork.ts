@@ -3,16 +3,15 @@
 
 import { join } from 'node:path';
 import { type Clock, digestOf, type Progress, SluiceError, silent } from '../../core/index.ts';
-import { scoreSequences } from '../../models/backtest/index.ts';
-import { sequenceScorer } from '../../models/score/index.ts';
 import type { LightgbmLibrary } from '../native/index.ts';
 import type { ArmWindow, NeuralReport } from '../report/index.ts';
 import type { TsmixerEngine } from '../tsmixer/index.ts';
-import { decisionsOf, runWindow } from './arms.ts';
+import { runWindow } from './arms.ts';
 import { configDigest, type NeuralConfig, type RetrainConfig, withoutMachine } from './config.ts';
 import { engineLineage } from './engine.ts';
 import { obtainMarket } from './market.ts';
 import { modelVersion, type PlacedArtifact, type RunIdentity, signModel } from './modelArtifact.ts';
+import { networkGrid } from './network.ts';
 import { type NeuralStage, runNeuralStage } from './neuralStage.ts';
 import { originOf, signingKey } from './origin.ts';
 import { returnInterval, statisticsOf } from './promotion.ts';
@@ -125,10 +124,7 @@ function validationOf(
   { network }: NeuralStage,
   signal: AbortSignal,
 ): ArmWindow {
-  const { featureSpec, panel } = dataset;
-  const window = decisionsOf(panel, spans.validation);
-  const names = network.channels.map(({ name }) => name);
-  const grid = scoreSequences(featureSpec, names, sequenceScorer(network), panel, window, signal);
+  const grid = networkGrid(dataset, network, [spans.validation], signal);
   const run = runWindow(dataset, { policy: 'nn_only', grid }, spans.validation, config.trade);
   return {
     metrics: run.metrics,

@@ -16,10 +16,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-
-/** What to say where there is no server to start. */
-export const installHint =
-  'PostgreSQL is not installed: its tests are SKIPPED. On Debian or Ubuntu: apt-get install postgresql';
+import { skipLoudly } from '../../skipLoudly.ts';
 
 export interface PostgresServer {
   /** of a new, empty database */
@@ -28,7 +25,7 @@ export interface PostgresServer {
 }
 
 /** Folder of `initdb` and `postgres`, from PATH or where Debian puts them; undefined: not installed. */
-export function findPostgres(): string | undefined {
+function findPostgres(): string | undefined {
   const onPath = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'initdb'));
   const debian = globSync('/usr/lib/postgresql/*/bin/initdb').sort((a, b) =>
     b.localeCompare(a, 'en', { numeric: true }),
@@ -39,8 +36,24 @@ export function findPostgres(): string | undefined {
     .find((bin) => existsSync(join(bin, 'postgres')));
 }
 
+/**
+ * Gives the suite that is being described a server for as long as it runs; skips it, loudly, where none is installed.
+ * @returns the server, once the suite has begun
+ */
+export function usePostgres(): () => PostgresServer {
+  let server: PostgresServer | undefined;
+  before(async function () {
+    const bin = findPostgres();
+    server = await startPostgres(
+      bin ?? skipLoudly(this, 'no PostgreSQL (on Debian or Ubuntu: apt-get install postgresql)'),
+    );
+  });
+  after(() => server?.stop());
+  return () => server!;
+}
+
 /** Starts a server with an empty data folder; `stop` it, whatever happens. */
-export async function startPostgres(bin: string): Promise<PostgresServer> {
+async function startPostgres(bin: string): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-postgres-'));
   const user = unprivileged();
   if (user !== undefined) chownSync(folder, user.uid, user.gid);

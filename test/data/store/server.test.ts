@@ -9,30 +9,20 @@ import { readMigrations } from '../../../data/store/migrate.ts';
 import { holdTransaction, kill } from './children.ts';
 import { conformance } from './conformance.ts';
 import { failure } from './failure.ts';
-import { findPostgres, installHint, type PostgresServer, startPostgres } from './postgresServer.ts';
+import { usePostgres } from './postgresServer.ts';
 import { makeRun } from './records.ts';
 
 const clock = () => 1_700_000_000_000;
-const bin = findPostgres();
 
 describe('a PostgreSQL server', () => {
-  let server: PostgresServer;
+  const server = usePostgres();
   const open = async (): Promise<Database> =>
-    openDatabase({ url: await server.createDatabase(), folder: null, clock });
-
-  before(async function () {
-    if (bin === undefined) {
-      process.stderr.write(`\n  ${installHint}\n`);
-      this.skip();
-    }
-    server = await startPostgres(bin);
-  });
-  after(() => server?.stop());
+    openDatabase({ url: await server().createDatabase(), folder: null, clock });
 
   conformance('PostgreSQL', open);
 
   it('is migrated once by many that start at the same moment', async () => {
-    const url = await server.createDatabase();
+    const url = await server().createDatabase();
     const all = await Promise.all(
       Array.from({ length: 6 }, () => openDatabase({ url, folder: null, clock })),
     );
@@ -44,7 +34,7 @@ describe('a PostgreSQL server', () => {
   });
 
   it('keeps nothing of a transaction whose process was killed', async () => {
-    const url = await server.createDatabase();
+    const url = await server().createDatabase();
     await kill(await holdTransaction('', url, 'killed'));
     const db = await openDatabase({ url, folder: null, clock });
     const left = await finishedRuns(db);
@@ -53,7 +43,7 @@ describe('a PostgreSQL server', () => {
   });
 
   it('may drop idle connections; the next query gets a new one', async () => {
-    const url = await server.createDatabase();
+    const url = await server().createDatabase();
     const [db, other] = await Promise.all([
       openDatabase({ url, folder: null, clock }),
       openDatabase({ url, folder: null, clock }),

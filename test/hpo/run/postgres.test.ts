@@ -7,15 +7,8 @@ import { expect } from 'chai';
 import { projectPath } from '../../../core/index.ts';
 import { readJournal } from '../../../hpo/journal/index.ts';
 import { openStorage } from '../../../hpo/storage/index.ts';
-import {
-  findPostgres,
-  installHint,
-  type PostgresServer,
-  startPostgres,
-} from '../../data/store/postgresServer.ts';
+import { usePostgres } from '../../data/store/postgresServer.ts';
 import { begun, decided, inFolder } from './searches.ts';
-
-const bin = findPostgres();
 
 /** A run in a process of its own, as one of several machines. */
 interface Machine {
@@ -63,20 +56,11 @@ async function until(machines: readonly Machine[], isSo: (machine: Machine) => b
 }
 
 describe('runs that share a study on a PostgreSQL server', () => {
-  let server: PostgresServer;
-  before(async function () {
-    if (bin === undefined) {
-      process.stderr.write(`\n  ${installHint}\n`);
-      this.skip();
-    }
-    server = await startPostgres(bin);
-  });
-  after(() => server?.stop());
-
+  const server = usePostgres();
   it('finish every trial once; one is killed, and the other runs again what it left when the lease has ended', () =>
     inFolder(async (folder) => {
       const trials = 100;
-      const storage = await server.createDatabase();
+      const storage = await server().createDatabase();
       const changes = { storage, trials, study: { leaseMs: 3000, maxRetries: 1 } };
       const gate = join(folder, 'gate');
       const [killed, other] = ['a', 'b'].map((name) => startMachine(folder, name, changes)) as [

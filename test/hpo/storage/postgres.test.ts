@@ -5,16 +5,10 @@ import { openEmbedded } from '../../../data/store/embedded.ts';
 import { type Database, openServer } from '../../../data/store/index.ts';
 import { openPostgresStorage, openStorage } from '../../../hpo/storage/index.ts';
 import { failure } from '../../data/store/failure.ts';
-import {
-  findPostgres,
-  installHint,
-  type PostgresServer,
-  startPostgres,
-} from '../../data/store/postgresServer.ts';
+import { usePostgres } from '../../data/store/postgresServer.ts';
 import { conformance } from './conformance.ts';
 import { raceToEnqueue } from './enqueueRace.ts';
 
-const bin = findPostgres();
 const recorded = (name: string): string =>
   readFileSync(projectPath('test', 'hpo', 'storage', 'recorded', name), 'utf8');
 
@@ -41,24 +35,15 @@ async function schema(database: Database): Promise<unknown[][]> {
 }
 
 describe('studies on a PostgreSQL server', () => {
-  let server: PostgresServer;
-  before(async function () {
-    if (bin === undefined) {
-      process.stderr.write(`\n  ${installHint}\n`);
-      this.skip();
-    }
-    server = await startPostgres(bin);
-  });
-  after(() => server?.stop());
-
+  const server = usePostgres();
   const open = async () => {
-    const database = await openServer(await server.createDatabase());
+    const database = await openServer(await server().createDatabase());
     return { database, storage: await openPostgresStorage(database) };
   };
 
   it('have the very tables that Optuna makes', async () => {
     const ours = await open();
-    const theirs = await openServer(await server.createDatabase());
+    const theirs = await openServer(await server().createDatabase());
     await theirs.script(recorded('optuna.postgres.sql'));
     const expected = await schema(theirs);
     expect(expected.map(String).join()).to.contain('trial_heartbeats');
@@ -67,7 +52,7 @@ describe('studies on a PostgreSQL server', () => {
   });
 
   it('are made once by many that start at the same moment, and refused in another version', async () => {
-    const url = await server.createDatabase();
+    const url = await server().createDatabase();
     const all = await Promise.all(Array.from({ length: 4 }, () => openStorage(url)));
     await all[0]!.createStudy('seen by all', ['MINIMIZE']);
     expect((await all[3]!.findStudy('seen by all'))?.id).to.equal(1);
@@ -79,12 +64,12 @@ describe('studies on a PostgreSQL server', () => {
   });
 
   it('get a trial once that two processes, each with its connection, enqueue at the same moment', async () => {
-    const { taken, added } = await raceToEnqueue(await server.createDatabase(), 100);
+    const { taken, added } = await raceToEnqueue(await server().createDatabase(), 100);
     expect(taken).to.deep.equal(
       [...Array(100).keys()].map((number) => ({ study: 'coarse', number })),
     );
     expect(added).to.deep.equal(Array(100).fill(1));
   });
 
-  conformance('PostgreSQL', async () => openStorage(await server.createDatabase()));
+  conformance('PostgreSQL', async () => openStorage(await server().createDatabase()));
 });

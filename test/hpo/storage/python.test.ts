@@ -14,6 +14,7 @@ import {
   type Trial,
 } from '../../../hpo/study/index.ts';
 import { needsPeerPython } from '../../peerPython.ts';
+import { skipLoudly } from '../../skipLoudly.ts';
 import { type Listing, listed, type Plots, runPython } from './pythonOptuna.ts';
 import { everything, middle } from './trials.ts';
 
@@ -196,10 +197,7 @@ describe('studies of Python Optuna', () => {
     for (const x of [3, -2, 1.5]) await study.enqueue({ x, rate: 0.1, depth: 3, kind: 'a' });
     await optimize(study, objective, { trials: 3 });
     const plots = await runPython<Plots | null>('plot', file, 'drawn');
-    if (plots === null) {
-      process.stderr.write('SKIPPED, PEER_PYTHON has no plotly: Optuna draws nothing\n');
-      return this.skip();
-    }
+    if (plots === null) skipLoudly(this, 'PEER_PYTHON has no plotly, so Optuna draws nothing');
     const { trials } = await study.snapshot();
     expect(plots.history[0]).to.deep.equal(trials.map(({ values }) => values![0]));
     expect(plots.intermediate).to.deep.equal(trials.map(({ reports }) => [reports.get(1)]));
